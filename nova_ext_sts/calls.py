@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which call of the Compute API a request is."""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Call(enum.Enum):
+    """The calls whose responses the extension describes.
+
+    The value is the call's path, behind the API's endpoint, as a pattern. The
+    names in lower case are those of the option ``calls``.
+    """
+
+    LIST = "servers"
+    DETAIL = "servers/detail"
+    SHOW = "servers/[^/]+?"
+
+
+#: An endpoint is a mount point (SCRIPT_NAME, which is not looked at), a
+#: version and a project id, each of which may be absent. A project id is
+#: never the name of one of our own resources, so that /servers/servers is the
+#: server called "servers".
+_PATH = re.compile(
+    r"(?:/(?:v2|v2\.1|v1\.1))?"
+    r"(?:/(?!(?:servers|extensions)/)[^/]+)?"
+    rf"/(?:{'|'.join(f'(?P<{call.name}>{call.value})' for call in Call)})"
+    r"(?:\.json|\.xml)?/?"
+)
+
+
+def call_of(environ: WSGIEnvironment) -> Call | None:
+    """Return the call that a request is, or None where it is not of ours.
+
+    Only GET counts: what PUT and rebuild answer with is the application's
+    own, and HEAD has no body.
+    """
+    # Two plain comparisons before any regular expression: this is the whole
+    # cost of the filter for every other call.
+    if environ["REQUEST_METHOD"] != "GET":
+        return None
+    path = environ.get("PATH_INFO", "")
+    if "/servers" not in path:
+        return None
+    match = _PATH.fullmatch(path)
+    # lastgroup is the one alternative that matched.
+    return Call[match.lastgroup] if match and match.lastgroup else None

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The WSGI filter: the way of a request."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from oslo_log import log as logging
+from oslo_middleware import base
+
+from nova_ext_sts import codings, documents, opts, records, responses
+from nova_ext_sts.calls import Call, call_of
+from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.states import NO_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
+
+    from _typeshed.wsgi import (
+        StartResponse,
+        WSGIApplication,
+        WSGIEnvironment,
+    )
+    from oslo_config import cfg
+
+    from nova_ext_sts.responses import Head
+    from nova_ext_sts.states import States
+
+LOG = logging.getLogger(__name__)
+
+
+class ExtendedStatus(base.ConfigurableMiddleware):
+    """Gives each server in a Compute API's responses its extended status.
+
+    The responses to GET list, detail and show get ``OS-EXT-STS:vm_state``,
+    ``OS-EXT-STS:task_state`` and ``OS-EXT-STS:power_state`` for every server,
+    read from the instance records; what the application wrote stays, byte for
+    byte. Every other response passes as it is.
+
+    One object serves all threads; it keeps nothing of a request.
+
+    :param application: what speaks the Compute API
+    :param conf: the filter's own options, ``{name: value}``, with any of
+        oslo.middleware's ``oslo_config_project``, ``oslo_config_file`` and
+        ``oslo_config_program``; or an oslo.config object to read all from
+    :raises ConfigurationError: an option is unknown or bad, or no database
+        is known
+
+    .. code-block:: ini
+
+        [filter:extended_status]
+        paste.filter_factory = nova_ext_sts:filter_factory
+    """
+
+    application: WSGIApplication
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        conf: Mapping[str, Any] | cfg.ConfigOpts | None = None,
+    ) -> None:
+        super().__init__(application, conf)
+        self.settings = opts.settings(self.oslo_conf, self.conf)
+        self._calls = frozenset(
+            call
+            for call in Call
+            if call.name.lower() in self.settings.calls
+        )
+        self._source = records.load(self.settings)
+        self._outage = Outage(f"record source {self.settings.record_source}")
+
+    @classmethod
+    def factory(
+        cls, global_conf: Mapping[str, Any] | None, **local_conf: Any
+    ) -> Callable[[WSGIApplication], ExtendedStatus]:
+        """Return what makes a filter of these options around an application.
+
+        :param global_conf: paste's ``[DEFAULT]``, of which only
+            oslo.middleware's own options are read: the others may be anybody's
+        :param local_conf: the options in the filter's own section
+        """
+        conf = {
+            name: value
+            for name, value in (global_conf or {}).items()
+            if name in opts.PASTE_OPTIONS
+        } | local_conf
+        return functools.partial(cls, conf=conf)
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        call = call_of(environ)
+        if call is None or call not in self._calls:
+            return self.application(environ, start_response)
+        capture = responses.Capture(
+            start_response, self._is_wanted, self.settings.max_body_size
+        )
+        body = capture.call(self.application, responses.for_whole(environ))
+        head = capture.head
+        if head is None or not isinstance(body, responses.Whole):
+            return body
+        extended = self._extended(call, head, b"".join(body))
+        if extended is not None:
+            head, body[:] = extended[0], [extended[1]]
+        head.send(start_response)
+        return body
+
+    def _is_wanted(self, head: Head) -> bool:
+        """Say whether a response can hold servers, and can be read."""
+        length = head.header("content-length")
+        coding = head.header("content-encoding")
+        return (
+            head.status[:3] in ("200", "203")
+            and documents.reader_for(head.header("content-type")) is not None
+            and (not coding or codings.is_known(coding))
+            and not (
+                length.isdecimal()
+                and int(length) > self.settings.max_body_size
+            )
+        )
+
+    def _extended(
+        self, call: Call, head: Head, body: bytes
+    ) -> tuple[Head, bytes] | None:
+        """Return the response with states, or None where it stays as it is."""
+        started = time.perf_counter()
+        coding = head.header("content-encoding")
+        read = documents.reader_for(head.header("content-type"))
+        try:
+            if coding:
+                body = codings.decoded(
+                    body, coding, self.settings.max_body_size
+                )
+            document = read(body, call, overwrite=self.settings.overwrite)
+            ids = document.server_ids
+            states = self._states(ids) if ids else {}
+            if not states:
+                return None
+            body = document.splice(states)
+        except ValueError as error:
+            LOG.debug("A response to %s passes as it is: %r", call, error)
+            return None
+        except records.RecordsUnavailable:
+            return responses.unavailable(
+                head.headers, math.ceil(self.settings.timeout)
+            )
+        headers = responses.fitted(
+            head.headers, len(body), decoded=bool(coding)
+        )
+        if self.settings.server_timing:
+            milliseconds = (time.perf_counter() - started) * 1000
+            headers.append(
+                (
+                    "Server-Timing",
+                    f"ext-sts;dur={milliseconds:.1f};"
+                    f'desc="{len(ids)} servers"',
+                )
+            )
+        return head._replace(headers=headers), body
+
+    def _states(self, ids: Sequence[str]) -> Mapping[str, States]:
+        """Return the states to add: the records', and nulls if wanted.
+
+        :raises RecordsUnavailable: with ``on_error = fail`` only
+        """
+        try:
+            states = self._records([id_ for id_ in ids if _is_askable(id_)])
+            unknown: Collection[str] = ()
+        except records.RecordsUnavailable as error:
+            if self.settings.on_error == "fail":
+                raise
+            states = error.records
+            unknown = ids if error.ids is None else error.ids
+        if self.settings.missing_record == "null":
+            states = (
+                dict.fromkeys(set(ids).difference(unknown), NO_STATES) | states
+            )
+        return states
+
+    def _records(self, ids: Sequence[str]) -> dict[str, States]:
+        if not ids:
+            return {}
+        try:
+            found = dict(self._source.lookup(ids))
+        except records.RecordsUnavailable as error:
+            if not error.logged:
+                self._outage.failed(error.reason)
+            raise
+        except Exception as error:
+            # A record source may be anybody's, and the response is not its
+            # to lose. What an unknown error says may hold a password.
+            self._outage.failed(f"it raised {type(error).__name__}")
+            raise records.RecordsUnavailable("it failed") from error
+        self._outage.succeeded()
+        return found
+
+
+def _is_askable(server_id: str) -> bool:
+    """Say whether an id can be the key of a record.
+
+    A single id that a database refuses would cost a whole page its states.
+    """
+    return (
+        0 < len(server_id) <= 255
+        and server_id.isascii()
+        and server_id.isprintable()
+    )

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the states of servers are read: the interface of a record source."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from stevedore import driver, exception, extension
+
+from nova_ext_sts.opts import GROUP, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from nova_ext_sts.opts import Settings
+    from nova_ext_sts.states import States
+
+#: The group of entry points that the option ``record_source`` names.
+NAMESPACE = "nova_ext_sts.record_sources"
+
+
+class RecordsUnavailable(Exception):
+    """Some records, or all, cannot be read now.
+
+    :param reason: one sentence for the log, without secrets
+    :param records: what was read all the same, ``{id: States}``
+    :param ids: the ids of the servers concerned; None stands for all that
+        are not in ``records``
+    :param logged: whether the log has it already
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        records: Mapping[str, States] | None = None,
+        ids: Collection[str] | None = None,
+        *,
+        logged: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.records = records or {}
+        self.ids = ids
+        self.logged = logged
+
+
+class RecordSource(abc.ABC):
+    """Reads instance records. One object serves all threads of a process.
+
+    A source is made when the filter is loaded, before the process may fork:
+    it connects on the first lookup, not earlier.
+
+    :param settings: the filter's settings, of which each source takes what
+        it needs
+    :raises ConfigurationError: the source cannot work with these settings
+    """
+
+    @abc.abstractmethod
+    def __init__(self, settings: Settings) -> None: ...
+
+    @abc.abstractmethod
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
+        """Return ``{id: States}`` for those ids that have a record.
+
+        Called once for each response, from any thread.
+
+        :param ids: at least one server id, each once; printable ASCII of 1 to
+            255 characters
+        :raises RecordsUnavailable: records cannot be read in
+            ``settings.timeout`` seconds
+        """
+
+
+def load(settings: Settings) -> RecordSource:
+    """Return the record source that the settings name.
+
+    :raises ConfigurationError: there is none of that name, or it cannot work
+    """
+    try:
+        source: type[RecordSource] = driver.DriverManager(
+            NAMESPACE, settings.record_source
+        ).driver
+    except exception.NoMatches as error:
+        known = extension.ExtensionManager(NAMESPACE).entry_points_names()
+        raise ConfigurationError(
+            f"Unknown record source {settings.record_source} in the option "
+            f"record_source of [{GROUP}]: installed are "
+            f"{', '.join(sorted(known))}."
+        ) from error
+    return source(settings)

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States from Nova's cells: the API database says where each instance is.
+
+Nova's cells v2: ``instance_mappings`` holds the cell of every instance, or
+NULL while the scheduler has not chosen one; until then the server exists in
+``build_requests`` alone. ``cell_mappings`` holds the URL of every cell's
+database; cell0 has the servers that could not be scheduled, and a disabled
+cell takes no new servers but keeps those that it has.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import re
+import time
+import urllib.parse
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from oslo_log import log as logging
+
+from nova_ext_sts.opts import GROUP, ConfigurationError
+from nova_ext_sts.records import RecordSource, RecordsUnavailable
+from nova_ext_sts.records.database import instance_states
+from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.states import SCHEDULING, States
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from nova_ext_sts.opts import Settings
+
+LOG = logging.getLogger(__name__)
+
+#: One statement for mappings and build requests, so that both are of one
+#: moment.
+MAPPINGS = (
+    "SELECT m.instance_uuid, m.cell_id, b.instance_uuid, b.instance "
+    "FROM instance_mappings m LEFT JOIN build_requests b "
+    "ON b.instance_uuid = m.instance_uuid AND m.cell_id IS NULL "
+    "WHERE m.instance_uuid {among}"
+)
+CELLS = "SELECT id, uuid, name FROM cell_mappings"
+#: Read only for the cells without a URL of the operator's: the column holds
+#: passwords, and a site may keep it from the database user.
+URLS = "SELECT uuid, database_connection FROM cell_mappings WHERE uuid {among}"
+
+#: More threads than this never wait for cells in one process.
+MAX_THREADS = 32
+#: As many faults of single records are remembered, so that each is logged
+#: once.
+MAX_FAULTS = 1000
+
+_HOST = re.compile(r"\[?([^\]]*?)\]?(?::(\d+))?")
+
+class _Instance(msgspec.Struct, gc=False):
+    """The states in a build request, with Nova's own defaults."""
+
+    vm_state: str | None = SCHEDULING.vm_state
+    task_state: str | None = SCHEDULING.task_state
+    power_state: int | None = SCHEDULING.power_state
+
+
+class _BuildRequest(msgspec.Struct, gc=False):
+    """A versioned object, as oslo.versionedobjects writes it."""
+
+    data: _Instance = msgspec.field(name="nova_object.data")
+
+
+_decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
+
+
+class _Cell(NamedTuple):
+    """One cell, and why it cannot be read if its mapping is at fault."""
+
+    name: str
+    url: str
+    database: ReadOnlyDatabase | None
+    fault: str = ""
+
+
+class _Placement(NamedTuple):
+    """Where the servers of a page are."""
+
+    #: In a cell: {cell id: [server id]}.
+    cells: dict[int, list[str]]
+    #: In no cell yet.
+    building: dict[str, States]
+    #: In no cell, and without a build request.
+    nowhere: list[str]
+
+
+class CellRecords(RecordSource):
+    """Reads Nova's API database, then each concerned cell's, side by side."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.api_database is None:
+            raise ConfigurationError(
+                "The record source cells needs Nova's API database: set "
+                f"api_connection in [{GROUP}], or [api_database] connection."
+            )
+        self._settings = settings
+        self._api = ReadOnlyDatabase(settings.api_database)
+        #: The cells with a URL of the operator's, by name or uuid.
+        self._own = {
+            cell: ReadOnlyDatabase(
+                dataclasses.replace(
+                    settings.mapped_cell,
+                    name=f"cell {cell}",
+                    url=url,
+                    parameters="",
+                )
+            )
+            for cell, url in settings.cell_connections.items()
+        }
+        #: By ``cell_mappings.id``. Replaced as a whole, never changed.
+        self._cells: Mapping[int, _Cell] = {}
+        self._executors: dict[int, concurrent.futures.Executor] = {}
+        self._faults: set[str] = set()
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
+        deadline = time.monotonic() + self._settings.timeout
+        placement = self._placement(ids)
+        if placement.nowhere:
+            # Between its build request and its cell a server is in neither
+            # for a moment; Nova, too, looks once more.
+            second = self._placement(placement.nowhere)
+            placement.building.update(second.building)
+            for cell, servers in second.cells.items():
+                placement.cells.setdefault(cell, []).extend(servers)
+        records = placement.building
+        if not placement.cells:
+            return records
+        if not placement.cells.keys() <= self._cells.keys():
+            self._read_cells()
+        asked = self._cells
+        failures = self._ask(placement.cells, records, deadline)
+        if failures:
+            self._read_cells()
+            moved = {
+                cell: placement.cells[cell]
+                for cell in failures
+                if self._cells.get(cell) != asked.get(cell)
+            }
+            for cell in moved:
+                del failures[cell]
+            failures |= self._ask(moved, records, deadline)
+        if failures:
+            raise RecordsUnavailable(
+                "; ".join(failures.values()),
+                records,
+                [
+                    server
+                    for cell in failures
+                    for server in placement.cells[cell]
+                ],
+                logged=True,
+            )
+        return records
+
+    def _placement(self, ids: Sequence[str]) -> _Placement:
+        placement = _Placement(collections.defaultdict(list), {}, [])
+        for server, cell, requested, instance in self._api.rows(MAPPINGS, ids):
+            if cell is not None:
+                placement.cells[cell].append(server)
+            elif requested is None or instance is None:
+                placement.nowhere.append(server)
+            else:
+                try:
+                    data = _decode_build_request(instance).data
+                except ValueError as error:
+                    self._log_fault(f"build request of {server}", str(error))
+                else:
+                    placement.building[server] = States(
+                        data.vm_state, data.task_state, data.power_state
+                    )
+        return placement
+
+    def _ask(
+        self,
+        pages: Mapping[int, Sequence[str]],
+        records: dict[str, States],
+        deadline: float,
+    ) -> dict[int, str]:
+        """Add what the cells know to ``records``.
+
+        Return the reason for each cell that gave no answer.
+        """
+        failures = {}
+        for cell, answer in self._answers(pages, deadline).items():
+            try:
+                records.update(answer())
+            except RecordsUnavailable as error:
+                failures[cell] = error.reason
+            except concurrent.futures.TimeoutError:
+                failures[cell] = (
+                    f"cell {cell}: no answer in {self._settings.timeout:g} s"
+                )
+        return failures
+
+    def _answers(
+        self, pages: Mapping[int, Sequence[str]], deadline: float
+    ) -> dict[int, Callable[[], Mapping[str, States]]]:
+        """Return what gives each cell's answer; the asking is under way."""
+        asking = {
+            cell: functools.partial(self._states, cell, servers)
+            for cell, servers in pages.items()
+        }
+        if len(asking) == 1:
+            # Nothing to do side by side: no thread is needed.
+            return dict(asking)
+        process = os.getpid()
+        executor = self._executors.get(process)
+        if executor is None:
+            executor = self._executors.setdefault(
+                process,
+                concurrent.futures.ThreadPoolExecutor(
+                    MAX_THREADS, thread_name_prefix="extended-status"
+                ),
+            )
+
+        def answer(
+            future: concurrent.futures.Future[Mapping[str, States]],
+        ) -> Mapping[str, States]:
+            return future.result(max(0.0, deadline - time.monotonic()))
+
+        return {
+            cell: functools.partial(answer, executor.submit(ask))
+            for cell, ask in asking.items()
+        }
+
+    def _states(
+        self, cell_id: int, servers: Sequence[str]
+    ) -> Mapping[str, States]:
+        cell = self._cells.get(cell_id)
+        if cell is None:
+            raise RecordsUnavailable(f"cell {cell_id} has no mapping")
+        if cell.database is None:
+            raise RecordsUnavailable(cell.fault)
+        return instance_states(cell.database, servers)
+
+    def _read_cells(self) -> None:
+        """Read the cell mappings; what has not changed is kept as it is.
+
+        :raises RecordsUnavailable: the API database cannot be read
+        """
+        mappings = self._api.rows(CELLS)
+        mapped = [
+            uuid
+            for _, uuid, name in mappings
+            if not self._own.keys() & {uuid, name}
+        ]
+        urls = {
+            row[0]: row[1]
+            for row in (self._api.rows(URLS, mapped) if mapped else ())
+        }
+        known = self._cells
+        cells = {}
+        for cell_id, uuid, name in mappings:
+            own = self._own.get(uuid) or self._own.get(name)
+            if own:
+                cells[cell_id] = _Cell(name or uuid, "", own)
+                continue
+            url = self._filled(urls.get(uuid) or "")
+            before = known.get(cell_id)
+            cells[cell_id] = (
+                before
+                if before and before.url == url
+                else self._cell(name or uuid, url)
+            )
+        self._cells = cells
+        for cell_id, cell in known.items():
+            if cell.url and cell.database and cells.get(cell_id) is not cell:
+                cell.database.dispose()
+
+    def _cell(self, name: str, url: str) -> _Cell:
+        try:
+            database = ReadOnlyDatabase(
+                dataclasses.replace(
+                    self._settings.mapped_cell, name=f"cell {name}", url=url
+                )
+            )
+        except ConfigurationError as error:
+            fault = str(error)
+            if "{" in url:
+                fault = (
+                    f"the database_connection of the cell {name} is a "
+                    "template that cannot be filled: set connection in "
+                    f"[{GROUP}], or [database] connection, to a URL with all "
+                    "the parts that it names."
+                )
+            LOG.warning("Servers in cell %s go without states: %s", name, fault)
+            return _Cell(name, url, None, fault)
+        return _Cell(name, url, database)
+
+    def _filled(self, template: str) -> str:
+        """Return a cell's URL, filled in from the URL of the instances."""
+        database = self._settings.database
+        if database is None:
+            return template
+        try:
+            return template.format(**_parts(database.url))
+        except (AttributeError, LookupError, ValueError):
+            return template
+
+    def _log_fault(self, what: str, why: str) -> None:
+        """Log what is wrong with one record, once."""
+        if what not in self._faults:
+            if len(self._faults) >= MAX_FAULTS:
+                self._faults.clear()
+            self._faults.add(what)
+            LOG.warning("The %s cannot be read: %s", what, why)
+
+
+def _parts(url: str) -> dict[str, str | int | None]:
+    """Return the parts of a URL that a cell's template can name.
+
+    They are taken as they stand in the URL, %-codes and all, since they go
+    into a URL again; one that is missing is None, as for Nova. Several hosts
+    in the netloc have their parts numbered, too.
+    """
+    split = urllib.parse.urlparse(url)
+    parts: dict[str, str | int | None] = {
+        "scheme": split.scheme,
+        "path": split.path.lstrip("/"),
+        "query": split.query,
+        "fragment": split.fragment,
+    }
+    netlocs = {"": split.netloc}
+    if "," in split.netloc:
+        netlocs |= {
+            str(number): netloc
+            for number, netloc in enumerate(split.netloc.split(","), 1)
+        }
+    for number, netloc in netlocs.items():
+        userinfo, _, host = netloc.rpartition("@")
+        username, _, password = userinfo.partition(":")
+        match = _HOST.fullmatch(host)
+        hostname, port = match.groups() if match else (host, None)
+        parts |= {
+            f"username{number}": username or None,
+            f"password{number}": password or None,
+            f"hostname{number}": hostname or None,
+            f"port{number}": port,
+        }
+    return parts

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States from one database that has an ``instances`` table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nova_ext_sts.opts import GROUP, ConfigurationError
+from nova_ext_sts.records import RecordSource
+from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.states import States
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from nova_ext_sts.opts import Settings
+
+#: The table in each of Nova's cell databases. Whether a row is ``deleted`` or
+#: ``hidden`` is not asked: a uuid is unique, and deleted servers are shown.
+INSTANCES = (
+    "SELECT uuid, vm_state, task_state, power_state FROM instances "
+    "WHERE uuid {among}"
+)
+
+
+class DatabaseRecords(RecordSource):
+    """Reads one database: a cell of Nova's, or a Compute API's own."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database is None:
+            raise ConfigurationError(
+                "No database is known that holds the instances: set "
+                f"connection in [{GROUP}], or [database] connection."
+            )
+        self._database = ReadOnlyDatabase(settings.database)
+
+    def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
+        return instance_states(self._database, ids)
+
+
+def instance_states(
+    database: ReadOnlyDatabase, ids: Sequence[str]
+) -> dict[str, States]:
+    """Return the states in one database's ``instances``.
+
+    The keys are the database's own spelling of the ids: MariaDB takes upper
+    case and trailing spaces for equal, a client does not.
+
+    :raises RecordsUnavailable: the database cannot be read
+    """
+    distinct = _DistinctStates()
+    return {
+        row[0]: states
+        for row in database.rows(INSTANCES, ids)
+        if (states := distinct[tuple(row[1:])])
+    }
+
+
+class _DistinctStates(dict["tuple[Any, ...]", "States | None"]):
+    """The States of each distinct row, made once; None for an odd one.
+
+    SQLite keeps values of any type in any column.
+    """
+
+    def __missing__(self, row: tuple[Any, ...]) -> States | None:
+        vm_state, task_state, power_state = row
+        regular = (
+            isinstance(vm_state, str | None)
+            and isinstance(task_state, str | None)
+            and isinstance(power_state, int | None)
+        )
+        self[row] = states = States(*row) if regular else None
+        return states

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One database, read through SQLAlchemy: pooled, read-only, with time-outs.
+
+Plain engines and plain SELECTs. What differs between database systems and
+their drivers stands in the tables below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import urllib.parse
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from nova_ext_sts.opts import ConfigurationError
+from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records.outage import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from nova_ext_sts.opts import Database
+
+#: A page of a list is one statement, whatever its length up to this.
+CHUNK = 10_000
+
+
+class System(NamedTuple):
+    """How one database system is asked for many ids at once.
+
+    ``among`` takes all ids as one parameter where the system has a way to do
+    that, so that no length of page makes a statement of its own.
+    """
+
+    among: str
+    parameter: Callable[[Sequence[str]], Any]
+    expanding: bool
+    #: Run on each new connection: reads only, and no read lasts longer than
+    #: the {seconds} or {milliseconds} of the time-out.
+    session: tuple[str, ...]
+
+
+SYSTEMS = {
+    "sqlite": System(
+        among="IN (SELECT value FROM json_each(:ids))",
+        parameter=json.dumps,
+        expanding=False,
+        session=("PRAGMA query_only = ON",),
+    ),
+    "mysql": System(
+        among="IN :ids",
+        parameter=list,
+        expanding=True,
+        session=(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
+            "READ ONLY",
+        ),
+    ),
+    "postgresql": System(
+        among="= ANY(:ids)",
+        parameter=list,
+        expanding=False,
+        session=(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION "
+            "ISOLATION LEVEL READ COMMITTED, READ ONLY",
+            "SET statement_timeout = {milliseconds}",
+        ),
+    ),
+}
+# SQLAlchemy's second name for the one system.
+SYSTEMS["mariadb"] = SYSTEMS["mysql"]
+
+
+def _no_timeouts(_seconds: float) -> dict[str, Any]:
+    return {}
+
+
+class Driver(NamedTuple):
+    """What is particular to one DB-API driver."""
+
+    #: The extra of this package that installs it.
+    extra: str | None = None
+    #: The time-out, in seconds, as arguments of the driver's connect().
+    timeouts: Callable[[float], dict[str, Any]] = _no_timeouts
+
+
+# libpq takes whole seconds, and no fewer than two.
+def _libpq_timeouts(seconds: float) -> dict[str, Any]:
+    return {
+        "connect_timeout": max(2, math.ceil(seconds)),
+        "tcp_user_timeout": round(seconds * 1000),
+    }
+
+
+#: Keyed by SQLAlchemy's name for the driver.
+DRIVERS = {
+    "pysqlite": Driver(
+        # How long a read waits while somebody else writes.
+        timeouts=lambda seconds: {"timeout": seconds},
+    ),
+    "pymysql": Driver(
+        extra="mysql",
+        # connect_timeout alone would hang on a server that accepts and then
+        # stays silent.
+        timeouts=lambda seconds: dict.fromkeys(
+            ("connect_timeout", "read_timeout", "write_timeout"), seconds
+        ),
+    ),
+    "mysqldb": Driver(
+        extra="mysqlclient",
+        timeouts=lambda seconds: dict.fromkeys(
+            ("connect_timeout", "read_timeout", "write_timeout"),
+            math.ceil(seconds),
+        ),
+    ),
+    "psycopg": Driver(extra="postgresql", timeouts=_libpq_timeouts),
+    "psycopg2": Driver(timeouts=_libpq_timeouts),
+}
+
+#: What an error advises.
+_USUAL = ("mysql+pymysql", "mysql+mysqldb", "postgresql+psycopg", "sqlite")
+
+
+class ReadOnlyDatabase:
+    """One database; an object that threads share and that survives a fork.
+
+    Nothing connects before the first read.
+
+    :raises ConfigurationError: the URL does not parse, or names a database
+        system or a driver that is not there
+    """
+
+    def __init__(self, settings: Database) -> None:
+        self.settings = settings
+        self._url = _parsed(settings)
+        self._driver = _driver(self._url, settings.name)
+        self._outage = Outage(settings.name)
+        # One engine for each process: the sockets of a parent are not the
+        # child's to use.
+        self._engines: dict[int, sa.Engine] = {}
+
+    def rows(
+        self, select: str, ids: Sequence[str] | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows of a SELECT.
+
+        :param select: the statement; ``{among}`` in it is the comparison with
+            any of ``ids``
+        :raises RecordsUnavailable: the database does not answer, or refuses
+        """
+        try:
+            try:
+                rows = self._rows(select, ids)
+            except exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # A connection that had been waiting in the pool was dead.
+                # SQLAlchemy has emptied the pool; the next one is new.
+                rows = self._rows(select, ids)
+        except Exception as error:
+            # Whatever a driver raises, the response must go out.
+            reason = self._reason(error)
+            self._outage.failed(reason)
+            raise RecordsUnavailable(
+                f"{self.settings.name}: {reason}", logged=True
+            ) from None
+        self._outage.succeeded()
+        return rows
+
+    def dispose(self) -> None:
+        """Close the connections that are not in use; others when returned."""
+        engine = self._engines.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
+
+    def _rows(
+        self, select: str, ids: Sequence[str] | None
+    ) -> list[Sequence[Any]]:
+        system = SYSTEMS[self._url.get_backend_name()]
+        statement = _statement(select, system)
+        rows: list[Sequence[Any]] = []
+        with self._engine().connect() as connection:
+            for parameters in _chunks(ids, system):
+                rows += connection.execute(statement, parameters).all()
+        return rows
+
+    def _engine(self) -> sa.Engine:
+        process = os.getpid()
+        engine = self._engines.get(process)
+        if engine is None:
+            # No lock, which a fork might copy while it is held: of two
+            # engines made at once one is dropped before it has connected.
+            engine = self._engines.setdefault(process, self._new_engine())
+        return engine
+
+    def _new_engine(self) -> sa.Engine:
+        settings = self.settings
+        engine = sa.create_engine(
+            self._url,
+            # One statement is one transaction: no BEGIN and no ROLLBACK, which
+            # would each be a round trip.
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            poolclass=sa.QueuePool,
+            pool_size=settings.max_connections,
+            max_overflow=0,
+            pool_timeout=settings.timeout,
+            pool_recycle=settings.recycle,
+            # What the operator wrote in the URL wins.
+            connect_args={
+                name: value
+                for name, value in self._driver.timeouts(settings.timeout).items()
+                if name not in self._url.query
+            },
+        )
+        event.listen(engine, "connect", self._begin_session)
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(engine, "do_connect", _open_existing)
+        return engine
+
+    def _begin_session(self, connection: Any, _record: Any) -> None:
+        backend = self._url.get_backend_name()
+        seconds = self.settings.timeout
+        statements = list(SYSTEMS[backend].session)
+        if SYSTEMS[backend] is SYSTEMS["mysql"]:
+            # The two forks name the time-out of a statement differently.
+            statements.append(
+                "SET SESSION max_statement_time = {seconds}"
+                if "MariaDB" in connection.get_server_info()
+                else "SET SESSION max_execution_time = {milliseconds}"
+            )
+            if self.settings.wsrep_sync_wait is not None:
+                statements.append(
+                    "SET SESSION wsrep_sync_wait = "
+                    f"{self.settings.wsrep_sync_wait}"
+                )
+        with contextlib.closing(connection.cursor()) as cursor:
+            for statement in statements:
+                cursor.execute(
+                    statement.format(
+                        seconds=seconds, milliseconds=round(seconds * 1000)
+                    )
+                )
+        connection.commit()
+
+    def _reason(self, error: Exception) -> str:
+        """Return an error in one line, without SQL, ids or secrets."""
+        # str() of SQLAlchemy's own error has the statement and its
+        # parameters; that of the driver's error below it has not.
+        cause = getattr(error, "orig", None) or error
+        line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        password = self._url.password
+        return line.replace(str(password), "***") if password else line
+
+
+@functools.cache
+def _statement(select: str, system: System) -> sa.TextClause:
+    statement = sa.text(select.format(among=system.among))
+    if "{among}" in select:
+        return statement.bindparams(
+            sa.bindparam("ids", expanding=system.expanding)
+        )
+    return statement
+
+
+def _chunks(
+    ids: Sequence[str] | None, system: System
+) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of each statement that is needed."""
+    if ids is None:
+        yield {}
+        return
+    for start in range(0, len(ids), CHUNK):
+        yield {"ids": system.parameter(ids[start : start + CHUNK])}
+
+
+def _parsed(settings: Database) -> sa.URL:
+    try:
+        url = sa.make_url(settings.url)
+        if settings.parameters:
+            url = url.update_query_string(settings.parameters, append=True)
+    except (exc.ArgumentError, ValueError):
+        # from None: the text of a URL that does not parse may hold a password.
+        raise ConfigurationError(
+            f"The URL of the {settings.name} does not parse: write "
+            "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
+            "character of the password %-encoded."
+        ) from None
+    return url
+
+
+def _driver(url: sa.URL, name: str) -> Driver:
+    """Return the URL's driver, once it is sure that it can be imported."""
+    try:
+        dialect = url.get_dialect()
+        if url.get_backend_name() not in SYSTEMS or dialect.is_async:
+            raise exc.NoSuchModuleError
+    except exc.NoSuchModuleError:
+        raise ConfigurationError(
+            f"The URL of the {name} names {url.drivername}, which cannot be "
+            f"read: use one of {', '.join(_USUAL)}."
+        ) from None
+    driver = DRIVERS.get(dialect.driver, Driver())
+    try:
+        dialect.import_dbapi()
+    except ImportError:
+        package = (
+            f"nova-ext-sts[{driver.extra}]" if driver.extra else dialect.driver
+        )
+        raise ConfigurationError(
+            f"The driver {dialect.driver}, which the URL of the {name} names "
+            f"({url.drivername}), is not installed: install {package}, or "
+            f"use one of {', '.join(_USUAL)}."
+        ) from None
+    return driver
+
+
+def _open_existing(
+    _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Have SQLite open a file, but never make one."""
+    path = arguments[0]
+    if path != ":memory:" and not options.get("uri"):
+        arguments[0] = f"file:{urllib.parse.quote(path)}?mode=rw"
+        options["uri"] = True
