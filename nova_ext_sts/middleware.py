@@ -66,14 +66,12 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     def __init__(
         self,
         application: WSGIApplication,
-        conf: Mapping[str, Any] | cfg.ConfigOpts | None = None,
+        conf: dict[str, Any] | cfg.ConfigOpts | None = None,
     ) -> None:
         super().__init__(application, conf)
         self.settings = opts.settings(self.oslo_conf, self.conf)
         self._calls = frozenset(
-            call
-            for call in Call
-            if call.name.lower() in self.settings.calls
+            call for call in Call if call.name.lower() in self.settings.calls
         )
         self._source = records.load(self.settings)
         self._outage = Outage(f"record source {self.settings.record_source}")
@@ -121,7 +119,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         coding = head.header("content-encoding")
         return (
             head.status[:3] in ("200", "203")
-            and documents.reader_for(head.header("content-type")) is not None
+            and documents.is_known(head.header("content-type"))
             and (not coding or codings.is_known(coding))
             and not (
                 length.isdecimal()
@@ -135,13 +133,17 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         """Return the response with states, or None where it stays as it is."""
         started = time.perf_counter()
         coding = head.header("content-encoding")
-        read = documents.reader_for(head.header("content-type"))
         try:
             if coding:
                 body = codings.decoded(
                     body, coding, self.settings.max_body_size
                 )
-            document = read(body, call, overwrite=self.settings.overwrite)
+            document = documents.read(
+                body,
+                head.header("content-type"),
+                call,
+                overwrite=self.settings.overwrite,
+            )
             ids = document.server_ids
             states = self._states(ids) if ids else {}
             if not states:
@@ -182,12 +184,11 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             states = error.records
             unknown = ids if error.ids is None else error.ids
         if self.settings.missing_record == "null":
-            states = (
-                dict.fromkeys(set(ids).difference(unknown), NO_STATES) | states
-            )
+            known = set(ids).difference(unknown)
+            return {**dict.fromkeys(known, NO_STATES), **states}
         return states
 
-    def _records(self, ids: Sequence[str]) -> dict[str, States]:
+    def _records(self, ids: Sequence[str]) -> Mapping[str, States]:
         if not ids:
             return {}
         try:

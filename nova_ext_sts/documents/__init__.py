@@ -26,20 +26,39 @@ class Document(Protocol):
 
 
 class Reader(Protocol):
-    """Finds the servers of a body, or raises ``ValueError``."""
+    """Finds the servers of a body, or raises ValueError."""
 
     def __call__(
         self, body: bytes, call: Call, *, overwrite: bool
     ) -> Document: ...
 
 
-#: The reader for each media type of the Compute API.
+#: What reads each media type of the Compute API.
 READERS: dict[str, Reader] = {
     "application/json": json.Servers,
     "application/vnd.openstack.compute+json": json.Servers,
 }
 
 
-def reader_for(content_type: str) -> Reader | None:
-    """Return the reader for a Content-Type, or None where there is none."""
-    return READERS.get(content_type.partition(";")[0].strip().lower())
+def is_known(content_type: str) -> bool:
+    """Say whether ``read`` reads what the header's value names."""
+    return _media_type(content_type) in READERS
+
+
+def read(
+    body: bytes, content_type: str, call: Call, *, overwrite: bool
+) -> Document:
+    """Return the document that a response's body is.
+
+    :param body: the body, without any content coding
+    :param content_type: the value of Content-Type, a known one
+    :param call: the call that was answered
+    :param overwrite: whether states that the application gave are replaced
+    :raises ValueError: the body is not a valid document of that call
+    """
+    reader = READERS[_media_type(content_type)]
+    return reader(body, call, overwrite=overwrite)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()

@@ -47,10 +47,9 @@ class _Server(msgspec.Struct, gc=False):
         default=_UNSET, name=extension.ATTRIBUTES[2]
     )
 
-    def states(self) -> tuple[Any, Any, Any]:
-        """Return the states that the application gave, or UNSET for each."""
-        return self.vm_state, self.task_state, self.power_state
 
+#: A server that has no states of its own.
+_BARE = _Server()
 
 _decode_server = msgspec.json.Decoder(_Server).decode
 _decode_servers = msgspec.json.Decoder(list[_Server]).decode
@@ -65,7 +64,9 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 #: A body as APIs write it begins with the member that holds the servers, …
 _HEAD = {
-    name: re.compile(rb'[ \t\n\r]*{[ \t\n\r]*"%b"[ \t\n\r]*:' % name.encode())
+    name: re.compile(
+        rb"_{_%b_:_".replace(b"_", rb"[ \t\n\r]*") % f'"{name}"'.encode()
+    )
     for name in ("server", "servers")
 }
 #: … and ends with it, or with the links to the next page.
@@ -73,7 +74,7 @@ _LINKS = b'"servers_links"'
 _LINKS_REACH = 4096  # bytes from the end of the body
 
 #: Steps over one value. The numbers, of any length, are not made.
-_value_at = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
+_raw_decode = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
 
 
 class Servers:
@@ -105,7 +106,18 @@ class Servers:
             raise ValueError("nested too deeply") from error
         #: One for each element: a server that lacks states, or None.
         self._servers: Sequence[_Server | None] = [
-            server if server is not None and self._lacks(server) else None
+            server
+            if server is not None
+            and (
+                overwrite
+                or server.vm_state is _UNSET
+                or server.task_state is _UNSET
+                or server.power_state is _UNSET
+            )
+            and isinstance(server.id, str)
+            # Nova's stand-in for a server in a cell that is down.
+            and not (server.status == "UNKNOWN" and server.name is _UNSET)
+            else None
             for server in servers
         ]
 
@@ -113,7 +125,9 @@ class Servers:
     def server_ids(self) -> Sequence[str]:
         """The ids of the servers that lack states, in order, each once."""
         return list(
-            dict.fromkeys(server.id for server in self._servers if server)
+            dict.fromkeys(
+                [server.id for server in self._servers if server is not None]
+            )
         )
 
     def splice(self, records: Mapping[str, States]) -> bytes:
@@ -123,26 +137,33 @@ class Servers:
         written = 0
         # Pages hold few distinct states: each is written out once.
         members: dict[States, bytes] = {}
-        for server, (start, end) in zip(
-            self._servers, self._spans(), strict=True
-        ):
-            states = records.get(server.id) if server else None
+        before = self._span[0]
+        for server, end in zip(self._servers, self._ends(), strict=True):
+            states = None if server is None else records.get(server.id)
             if server is None or states is None:
+                before = end
                 continue
-            if server.states() == (_UNSET, _UNSET, _UNSET):
+            if (
+                server.vm_state
+                is server.task_state
+                is server.power_state
+                is _UNSET
+            ):
                 added = members.get(states)
                 if added is None:
                     added = members[states] = _members(states)
             else:
                 if self._overwrite:
                     for first, last, value in self._replaced(
-                        start, end, states
+                        before, end, states
                     ):
                         pieces += body[written:first], value
                         written = last
-                added = _members(states, server.states())
-            pieces += body[written : end - 1], added
-            written = end - 1
+                added = _members(states, server)
+            pieces.append(body[written : end - 1])
+            pieces.append(added)
+            written = before = end
+            written -= 1
         pieces.append(body[written:])
         return b"".join(pieces)
 
@@ -157,59 +178,58 @@ class Servers:
             return [_decode_server(value)]
         try:
             return _decode_servers(value)
-        except msgspec.ValidationError:
+        except ValueError:
             return [_server(raw) for raw in _decode_elements(value)]
 
-    def _lacks(self, server: _Server) -> bool:
-        return (
-            (self._overwrite or _UNSET in server.states())
-            and isinstance(server.id, str)
-            # Nova's stand-in for a server in a cell that is down.
-            and not (server.status == "UNKNOWN" and server.name is _UNSET)
-        )
-
-    def _spans(self) -> Iterator[Span]:
-        """Yield where each element lies in the body, braces included."""
+    def _ends(self) -> list[int]:
+        """Return where in the body each element ends, its brace included."""
         body = self._body
         start, end = self._span
         if self._call is Call.SHOW:
-            yield start, end
-            return
+            return [end]
+        ends = []
         pos = _after(_GAP, body, start + 1)
         # What separates two objects hardly ever changes within a list.
         separator = b", {"
+        step = 2
         for raw in _decode_elements(memoryview(body)[start:end]):
             end = pos + len(raw)
-            yield pos, end
+            ends.append(end)
             if body.startswith(separator, end):
-                pos = end + len(separator) - 1
+                pos = end + step
             else:
                 pos = _after(_GAP, body, end)
                 separator = body[end:pos] + b"{"
+                step = pos - end
+        return ends
 
     def _replaced(
-        self, start: int, end: int, states: States
+        self, before: int, end: int, states: States
     ) -> Iterator[tuple[int, int, bytes]]:
-        """Yield (start, end, new value) of each state in one server."""
+        """Yield (start, end, new value) of each state that a server has.
+
+        :param before: where in the body the element before this one ends
+        :param end: where this one ends
+        """
         values = dict(zip(extension.ATTRIBUTES, states, strict=True))
-        for name, first, last in _named_values(self._body[start:end]):
+        for name, first, last in _named_values(self._body[before:end]):
             if name in values:
                 value = json.dumps(values[name]).encode()
-                yield start + first, start + last, value
+                yield before + first, before + last, value
 
 
-def _members(
-    states: Sequence[Any],
-    present: Sequence[Any] = (_UNSET, _UNSET, _UNSET),
-) -> bytes:
-    """Return the members to add, written as Nova writes its own."""
+def _members(states: States, server: _Server = _BARE) -> bytes:
+    """Return the states that a server lacks, written as Nova writes its own.
+
+    Pure ASCII, and so right in whatever charset the application names.
+    """
+    own = (server.vm_state, server.task_state, server.power_state)
     return b"".join(
-        # Pure ASCII, right in whatever charset the application names.
         b', "%b": %b' % (name.encode(), json.dumps(state).encode())
-        for name, state, own in zip(
-            extension.ATTRIBUTES, states, present, strict=True
+        for name, state, given in zip(
+            extension.ATTRIBUTES, states, own, strict=True
         )
-        if own is _UNSET
+        if given is _UNSET
     )
 
 
@@ -253,7 +273,7 @@ def _usual_span(body: bytes, name: str) -> Span:
         end = _before_white(body, links) - 1
         if body[end : end + 1] != b",":
             raise ValueError("not as usual")
-    return head.end(), end
+    return head.end(), _before_white(body, end)
 
 
 def _exact_span(body: bytes, name: str) -> Span:
@@ -270,7 +290,11 @@ def _exact_span(body: bytes, name: str) -> Span:
 
 
 def _named_values(body: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, start, end) of each member of an object in valid JSON."""
+    """Yield (name, start, end) of each member of the first object.
+
+    :param body: valid JSON
+    :raises ValueError: it is nested too deeply
+    """
     # One character for each byte, so that the positions are those of the
     # bytes. Names outside ASCII come out wrong, and none of them is ours.
     text = body.decode("latin-1")
@@ -285,15 +309,20 @@ def _named_values(body: bytes) -> Iterator[tuple[str, int, int]]:
             pos = _after(_SPACE, text, pos + 1)
 
 
+def _value_at(text: str, pos: int) -> tuple[Any, int]:
+    try:
+        return _raw_decode(text, pos)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def _before_white(body: bytes, end: int) -> int:
     while end and body[end - 1] in _WHITE:
         end -= 1
     return end
 
 
-def _after(
-    pattern: re.Pattern[AnyStr], text: AnyStr, pos: int
-) -> int:
+def _after(pattern: re.Pattern[AnyStr], text: AnyStr, pos: int) -> int:
     """Return where ``text`` goes on behind what ``pattern`` matches."""
     match = pattern.match(text, pos)
     return match.end() if match else pos

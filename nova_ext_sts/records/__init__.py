@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stevedore import driver, exception, extension
 
@@ -77,15 +77,18 @@ def load(settings: Settings) -> RecordSource:
 
     :raises ConfigurationError: there is none of that name, or it cannot work
     """
+    name = settings.record_source
     try:
-        source: type[RecordSource] = driver.DriverManager(
-            NAMESPACE, settings.record_source
-        ).driver
+        plugin = driver.DriverManager(NAMESPACE, name).driver
     except exception.NoMatches as error:
         known = extension.ExtensionManager(NAMESPACE).entry_points_names()
         raise ConfigurationError(
-            f"Unknown record source {settings.record_source} in the option "
-            f"record_source of [{GROUP}]: installed are "
-            f"{', '.join(sorted(known))}."
+            f"Unknown record source {name} in the option record_source of "
+            f"[{GROUP}]: installed are {', '.join(sorted(known))}."
         ) from error
-    return source(settings)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"The record source {name} of the option record_source of "
+            f"[{GROUP}] cannot be loaded: {error}."
+        ) from error
+    return cast("type[RecordSource]", plugin)(settings)

@@ -57,6 +57,7 @@ MAX_FAULTS = 1000
 
 _HOST = re.compile(r"\[?([^\]]*?)\]?(?::(\d+))?")
 
+
 class _Instance(msgspec.Struct, gc=False):
     """The states in a build request, with Nova's own defaults."""
 
@@ -293,7 +294,9 @@ class CellRecords(RecordSource):
                     f"[{GROUP}], or [database] connection, to a URL with all "
                     "the parts that it names."
                 )
-            LOG.warning("Servers in cell %s go without states: %s", name, fault)
+            LOG.warning(
+                "Servers in cell %s go without states: %s", name, fault
+            )
             return _Cell(name, url, None, fault)
         return _Cell(name, url, database)
 

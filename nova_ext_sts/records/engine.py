@@ -215,7 +215,9 @@ class ReadOnlyDatabase:
             # What the operator wrote in the URL wins.
             connect_args={
                 name: value
-                for name, value in self._driver.timeouts(settings.timeout).items()
+                for name, value in self._driver.timeouts(
+                    settings.timeout
+                ).items()
                 if name not in self._url.query
             },
         )
