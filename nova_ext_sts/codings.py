@@ -15,18 +15,18 @@ _WINDOWS = {
 
 
 def is_known(coding: str) -> bool:
-    """Say whether ``decoded`` can decode what the header's value names."""
-    return coding.lower() in _WINDOWS
+    """Say whether ``decoded`` can decode a coding, in lower case."""
+    return coding in _WINDOWS
 
 
 def decoded(body: bytes, coding: str, limit: int) -> bytes:
     """Return a body without its content coding.
 
-    :param coding: the value of Content-Encoding, a known one
+    :param coding: a known one, in lower case
     :param limit: the most bytes that may come out
     :raises ValueError: the body is not coded so, or exceeds the limit
     """
-    for window in _WINDOWS[coding.lower()]:
+    for window in _WINDOWS[coding]:
         try:
             return _inflated(body, window, limit)
         except zlib.error:

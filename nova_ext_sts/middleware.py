@@ -116,7 +116,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     def _is_wanted(self, head: Head) -> bool:
         """Say whether a response can hold servers, and can be read."""
         length = head.header("content-length")
-        coding = head.header("content-encoding")
+        coding = _coding(head)
         return (
             head.status[:3] in ("200", "203")
             and documents.is_known(head.header("content-type"))
@@ -132,7 +132,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     ) -> tuple[Head, bytes] | None:
         """Return the response with states, or None where it stays as it is."""
         started = time.perf_counter()
-        coding = head.header("content-encoding")
+        coding = _coding(head)
         try:
             if coding:
                 body = codings.decoded(
@@ -149,7 +149,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             if not states:
                 return None
             body = document.splice(states)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             LOG.debug("A response to %s passes as it is: %r", call, error)
             return None
         except records.RecordsUnavailable:
@@ -204,6 +204,11 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             raise records.RecordsUnavailable("it failed") from error
         self._outage.succeeded()
         return found
+
+
+def _coding(head: Head) -> str:
+    coding = head.header("content-encoding").lower()
+    return "" if coding == "identity" else coding
 
 
 def _is_askable(server_id: str) -> bool:

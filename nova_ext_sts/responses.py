@@ -153,8 +153,8 @@ class Capture:
             iterable = application(environ, self._start)
         except Exception:
             # What was written before the error has gone out without us, too.
-            if self._chunks:
-                self._release()
+            if self.head is not None and self._size:
+                self._release(self.head)
             raise
         if self._server_write is not None:
             return iterable
@@ -196,22 +196,21 @@ class Capture:
         if self._server_write is not None:
             return self._server_write(data)
         self._hold(data)
-        if self._size > self._limit:
-            self._release()
+        if self.head is not None and self._size > self._limit:
+            self._release(self.head)
         return None
 
     def _hold(self, data: bytes) -> None:
         self._chunks.append(data)
         self._size += len(data)
 
-    def _release(self) -> None:
+    def _release(self, head: Head) -> None:
         """Give up: let the server have what was held through write()."""
-        if self.head is not None:
-            self._server_write = self.head.send(self._start_response)
-            self.head = None
-            for chunk in self._chunks:
-                self._server_write(chunk)
-            self._chunks.clear()
+        self.head = None
+        self._server_write = head.send(self._start_response)
+        for chunk in self._chunks:
+            self._server_write(chunk)
+        self._chunks.clear()
 
     def _collected(self, iterable: Iterable[bytes]) -> Iterable[bytes]:
         iterator = iter(iterable)
@@ -238,10 +237,15 @@ class Capture:
         error: Exception | None = None,
     ) -> Iterable[bytes]:
         """Return the held beginning and the rest of a body."""
+        self._wanted = _nothing
         if self.head is not None:
             self._server_write = self.head.send(self._start_response)
             self.head = None
         return Rest(self._chunks, iterator, iterable, error)
+
+
+def _nothing(_head: Head) -> bool:
+    return False
 
 
 def for_whole(environ: WSGIEnvironment) -> WSGIEnvironment:

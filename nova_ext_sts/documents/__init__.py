@@ -55,6 +55,7 @@ def read(
     :param call: the call that was answered
     :param overwrite: whether states that the application gave are replaced
     :raises ValueError: the body is not a valid document of that call
+    :raises RecursionError: it is nested too deeply
     """
     reader = READERS[_media_type(content_type)]
     return reader(body, call, overwrite=overwrite)

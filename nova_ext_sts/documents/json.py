@@ -74,7 +74,7 @@ _LINKS = b'"servers_links"'
 _LINKS_REACH = 4096  # bytes from the end of the body
 
 #: Steps over one value. The numbers, of any length, are not made.
-_raw_decode = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
+_value_at = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
 
 
 class Servers:
@@ -88,6 +88,7 @@ class Servers:
     :param call: the call that was answered
     :param overwrite: whether states that the application gave are replaced
     :raises ValueError: the body is not a valid document of that call
+    :raises RecursionError: it is nested too deeply, as it is from ``splice``
     """
 
     __slots__ = ("_body", "_call", "_overwrite", "_servers", "_span")
@@ -96,14 +97,11 @@ class Servers:
         self._body = body
         self._call = call
         self._overwrite = overwrite
+        _check_encoding(body)
         try:
-            _check_encoding(body)
-            try:
-                servers = self._decode(_usual_span(body, _MEMBER[call]))
-            except ValueError:
-                servers = self._decode(_exact_span(body, _MEMBER[call]))
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+            servers = self._decode(_usual_span(body, _MEMBER[call]))
+        except ValueError:
+            servers = self._decode(_exact_span(body, _MEMBER[call]))
         #: One for each element: a server that lacks states, or None.
         self._servers: Sequence[_Server | None] = [
             server
@@ -290,11 +288,7 @@ def _exact_span(body: bytes, name: str) -> Span:
 
 
 def _named_values(body: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, start, end) of each member of the first object.
-
-    :param body: valid JSON
-    :raises ValueError: it is nested too deeply
-    """
+    """Yield (name, start, end) of each member of the object in valid JSON."""
     # One character for each byte, so that the positions are those of the
     # bytes. Names outside ASCII come out wrong, and none of them is ours.
     text = body.decode("latin-1")
@@ -307,13 +301,6 @@ def _named_values(body: bytes) -> Iterator[tuple[str, int, int]]:
         pos = _after(_SPACE, text, end)
         if text[pos] == ",":
             pos = _after(_SPACE, text, pos + 1)
-
-
-def _value_at(text: str, pos: int) -> tuple[Any, int]:
-    try:
-        return _raw_decode(text, pos)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def _before_white(body: bytes, end: int) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from stevedore import driver, exception, extension
 
@@ -79,7 +79,7 @@ def load(settings: Settings) -> RecordSource:
     """
     name = settings.record_source
     try:
-        plugin = driver.DriverManager(NAMESPACE, name).driver
+        plugin: Any = driver.DriverManager(NAMESPACE, name).driver
     except exception.NoMatches as error:
         known = extension.ExtensionManager(NAMESPACE).entry_points_names()
         raise ConfigurationError(

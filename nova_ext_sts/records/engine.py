@@ -77,17 +77,13 @@ SYSTEMS = {
 SYSTEMS["mariadb"] = SYSTEMS["mysql"]
 
 
-def _no_timeouts(_seconds: float) -> dict[str, Any]:
-    return {}
-
-
 class Driver(NamedTuple):
     """What is particular to one DB-API driver."""
 
-    #: The extra of this package that installs it.
-    extra: str | None = None
+    #: What to install to have it.
+    package: str
     #: The time-out, in seconds, as arguments of the driver's connect().
-    timeouts: Callable[[float], dict[str, Any]] = _no_timeouts
+    timeouts: Callable[[float], dict[str, Any]]
 
 
 # libpq takes whole seconds, and no fewer than two.
@@ -101,11 +97,12 @@ def _libpq_timeouts(seconds: float) -> dict[str, Any]:
 #: Keyed by SQLAlchemy's name for the driver.
 DRIVERS = {
     "pysqlite": Driver(
+        package="Python with SQLite",
         # How long a read waits while somebody else writes.
         timeouts=lambda seconds: {"timeout": seconds},
     ),
     "pymysql": Driver(
-        extra="mysql",
+        package="nova-ext-sts[mysql]",
         # connect_timeout alone would hang on a server that accepts and then
         # stays silent.
         timeouts=lambda seconds: dict.fromkeys(
@@ -113,14 +110,16 @@ DRIVERS = {
         ),
     ),
     "mysqldb": Driver(
-        extra="mysqlclient",
+        package="nova-ext-sts[mysqlclient]",
         timeouts=lambda seconds: dict.fromkeys(
             ("connect_timeout", "read_timeout", "write_timeout"),
             math.ceil(seconds),
         ),
     ),
-    "psycopg": Driver(extra="postgresql", timeouts=_libpq_timeouts),
-    "psycopg2": Driver(timeouts=_libpq_timeouts),
+    "psycopg": Driver(
+        package="nova-ext-sts[postgresql]", timeouts=_libpq_timeouts
+    ),
+    "psycopg2": Driver(package="psycopg2", timeouts=_libpq_timeouts),
 }
 
 #: What an error advises.
@@ -301,24 +300,19 @@ def _driver(url: sa.URL, name: str) -> Driver:
     """Return the URL's driver, once it is sure that it can be imported."""
     try:
         dialect = url.get_dialect()
-        if url.get_backend_name() not in SYSTEMS or dialect.is_async:
-            raise exc.NoSuchModuleError
-    except exc.NoSuchModuleError:
+        driver = DRIVERS[dialect.driver]
+    except (exc.NoSuchModuleError, KeyError):
         raise ConfigurationError(
             f"The URL of the {name} names {url.drivername}, which cannot be "
             f"read: use one of {', '.join(_USUAL)}."
         ) from None
-    driver = DRIVERS.get(dialect.driver, Driver())
     try:
         dialect.import_dbapi()
     except ImportError:
-        package = (
-            f"nova-ext-sts[{driver.extra}]" if driver.extra else dialect.driver
-        )
         raise ConfigurationError(
             f"The driver {dialect.driver}, which the URL of the {name} names "
-            f"({url.drivername}), is not installed: install {package}, or "
-            f"use one of {', '.join(_USUAL)}."
+            f"({url.drivername}), is not installed: install {driver.package}, "
+            f"or use one of {', '.join(_USUAL)}."
         ) from None
     return driver
 

@@ -38,9 +38,6 @@ class Outage:
 
     def succeeded(self) -> None:
         """Note an answer; the first one after an outage is logged."""
-        # Read without the lock: this is the way of every request.
-        if not self._failures:
-            return
         with self._lock:
             failures, self._failures = self._failures, 0
         if failures:

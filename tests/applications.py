@@ -1,0 +1,108 @@
+"""Applications to stand behind the filter, and a client to stand before."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+from wsgiref import util, validate
+
+import webtest.lint
+
+from nova_ext_sts import filter_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import (
+        StartResponse,
+        WSGIApplication,
+        WSGIEnvironment,
+    )
+
+JSON = ("Content-Type", "application/json")
+
+
+class Response(NamedTuple):
+    """A response as a server sends it: no header is made up on the way."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.headers]
+
+
+class Client:
+    """Asks an application as PEP 3333 has it."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def get(self, path: str, **headers: str) -> Response:
+        """Return the response to a GET.
+
+        :param headers: by their names in an environ, ``HTTP_…``
+        """
+        environ: WSGIEnvironment = {
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            **headers,
+        }
+        util.setup_testing_defaults(environ)
+        head: list[Any] = []
+        written: list[bytes] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Any:
+            head[:] = [status, headers]
+            return written.append
+
+        chunks = self._application(environ, start_response)
+        try:
+            body = b"".join(written) + b"".join(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        status, sent = head
+        return Response(status, sent, body)
+
+
+def answering(
+    body: bytes,
+    *headers: tuple[str, str],
+    status: str = "200 OK",
+    asked: list[WSGIEnvironment] | None = None,
+) -> WSGIApplication:
+    """Return an application that always answers the same.
+
+    :param headers: the response's; a JSON Content-Type if none are given
+    :param asked: collects the environ of each request
+    """
+
+    def application(
+        environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        if asked is not None:
+            asked.append(environ)
+        start_response(status, list(headers) or [JSON])
+        return [body]
+
+    return application
+
+
+def filtered(application: WSGIApplication, **options: Any) -> Client:
+    """Return a client of an application behind the filter.
+
+    Both sides of the filter are held to PEP 3333, by two judges.
+    """
+    behind = validate.validator(application)
+    extended = filter_factory({}, **options)(behind)
+    return Client(webtest.lint.middleware(extended))

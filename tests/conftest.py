@@ -1,0 +1,45 @@
+"""What all tests use."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=databases.SYSTEMS)
+def system(request: pytest.FixtureRequest) -> str:
+    """Each database system in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def new_database(
+    system: str, tmp_path: Path
+) -> Iterator[Callable[[], databases.Database]]:
+    """Make as many databases on the system as a test asks for."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(databases.made(system, tmp_path))
+
+
+@pytest.fixture
+def database(
+    new_database: Callable[[], databases.Database],
+) -> databases.Database:
+    """One database on each system in turn."""
+    return new_database()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[databases.Database]:
+    """One SQLite database, where the system makes no difference."""
+    with databases.made("sqlite", tmp_path) as database:
+        yield database

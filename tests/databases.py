@@ -1,0 +1,119 @@
+"""Databases for the tests: made, filled and dropped on real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+#: The servers that the tests use, by SQLAlchemy's name of the system.
+SERVERS = {
+    "mysql": sa.make_url("mysql+pymysql://root@127.0.0.1:3306"),
+    "postgresql": sa.make_url(
+        "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+    ),
+}
+SYSTEMS = ("sqlite", *SERVERS)
+
+METADATA = sa.MetaData()
+
+INSTANCES = sa.Table(
+    "instances",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String(36), unique=True),
+    sa.Column("vm_state", sa.String(255)),
+    sa.Column("task_state", sa.String(255)),
+    sa.Column("power_state", sa.Integer),
+    sa.Column("deleted", sa.Integer),
+    sa.Column("hidden", sa.Boolean),
+)
+CELL_MAPPINGS = sa.Table(
+    "cell_mappings",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.String(36), unique=True),
+    sa.Column("name", sa.String(255)),
+    sa.Column("database_connection", sa.Text),
+    sa.Column("disabled", sa.Boolean, default=False),
+)
+INSTANCE_MAPPINGS = sa.Table(
+    "instance_mappings",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("instance_uuid", sa.String(36), unique=True),
+    sa.Column("cell_id", sa.Integer),
+    sa.Column("queued_for_delete", sa.Boolean),
+)
+BUILD_REQUESTS = sa.Table(
+    "build_requests",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("instance_uuid", sa.String(36), unique=True),
+    sa.Column("instance", sa.Text),
+)
+
+
+class Database:
+    """One database that a test may write to."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+        self.url = url.render_as_string(hide_password=False)
+        METADATA.create_all(self._engine)
+
+    def insert(self, table: sa.Table, *rows: dict[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(table), list(rows))
+
+    def insert_instances(
+        self, rows: Iterable[tuple[str, str | None, str | None, int | None]]
+    ) -> None:
+        names = ("uuid", "vm_state", "task_state", "power_state")
+        self.insert(
+            INSTANCES, *(dict(zip(names, row, strict=True)) for row in rows)
+        )
+
+    def execute(self, statement: str, **parameters: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.text(statement), parameters)
+
+
+@contextlib.contextmanager
+def made(system: str, directory: Path) -> Iterator[Database]:
+    """Give a new database on a system, and drop it.
+
+    Where the system's server does not answer the test is skipped, or fails
+    where NOVA_EXT_STS_REQUIRE_DATABASES is set.
+    """
+    name = f"nova_ext_sts_{uuid.uuid4().hex[:12]}"
+    if system == "sqlite":
+        yield Database(sa.URL.create("sqlite", database=f"{directory}/{name}"))
+        return
+    server = sa.create_engine(
+        SERVERS[system],
+        poolclass=sa.NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"connect_timeout": 3},
+    )
+    try:
+        with server.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    except sa.exc.OperationalError as error:
+        if os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"):
+            raise
+        pytest.skip(f"{SERVERS[system]} does not answer: {error.orig}")
+    try:
+        yield Database(SERVERS[system].set(database=name))
+    finally:
+        force = " WITH (FORCE)" if system == "postgresql" else ""
+        with server.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name}{force}"))

@@ -1,0 +1,560 @@
+"""The filter between an application and a client."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import re
+import threading
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stevedore.extension import ExtensionManager
+
+from nova_ext_sts import ExtendedStatus, filter_factory
+from nova_ext_sts.opts import ConfigurationError
+from tests.applications import JSON, Client, answering, filtered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from tests.databases import Database
+
+LIST = b'{"servers": [{"id": "a"}, {"id": "b"}], "servers_links": []}'
+EXTENDED_LIST = (
+    b'{"servers": [{"id": "a", "OS-EXT-STS:vm_state": "active", '
+    b'"OS-EXT-STS:task_state": "rebooting", "OS-EXT-STS:power_state": 1}, '
+    b'{"id": "b"}], "servers_links": []}'
+)
+SHOW = b'{"server": {"id": "a"}}'
+EXTENDED_SHOW = (
+    b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", '
+    b'"OS-EXT-STS:task_state": "rebooting", "OS-EXT-STS:power_state": 1}}'
+)
+
+
+@pytest.fixture
+def connection(sqlite: Database) -> str:
+    """Return the URL of a database that knows the server a alone."""
+    sqlite.insert_instances([("a", "active", "rebooting", 1)])
+    return sqlite.url
+
+
+@pytest.fixture
+def no_connection(tmp_path: Path) -> str:
+    """Return the URL of a database that is not there."""
+    return f"sqlite:///{tmp_path}/absent"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "extended"),
+    [
+        ("/v2.1/servers", LIST, EXTENDED_LIST),
+        ("/v2.1/servers/detail", LIST, EXTENDED_LIST),
+        ("/v2.1/servers/a", SHOW, EXTENDED_SHOW),
+        ("/servers/a.json", SHOW, EXTENDED_SHOW),
+    ],
+)
+def test_servers_get_their_states(
+    connection: str, path: str, body: bytes, extended: bytes
+) -> None:
+    client = filtered(answering(body), connection=connection)
+    response = client.get(path)
+    assert response.body == extended
+    assert response.headers == [
+        JSON,
+        ("Content-Length", str(len(extended))),
+    ]
+
+
+def test_call_that_is_not_ours_gets_the_identical_iterable() -> None:
+    body = [b"{}"]
+    seen: list[Any] = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append((environ, start_response))
+        return body
+
+    extended = filter_factory({}, connection="sqlite://")(application)
+    for method, path in [
+        ("GET", "/v2.1/flavors"),
+        ("GET", "/v2.1/servers/a/ips"),
+        ("HEAD", "/v2.1/servers/a"),
+        ("POST", "/v2.1/servers"),
+    ]:
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
+
+        def start_response(*_: Any) -> Any:
+            raise AssertionError
+
+        assert extended(environ, start_response) is body
+        assert seen.pop() == (environ, start_response)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        ("202 Accepted", "application/json", LIST),
+        ("206 Partial Content", "application/json", LIST),
+        ("300 Multiple Choices", "application/json", LIST),
+        ("401 Unauthorized", "application/json", LIST),
+        ("404 Not Found", "application/json", LIST),
+        ("500 Internal Server Error", "application/json", LIST),
+        ("200 OK", "text/plain", LIST),
+        ("200 OK", "application/jsonp", LIST),
+        ("200 OK", "application/json", b"not JSON"),
+        ("200 OK", "application/json", b'{"server": {"id": "a"}}'),
+        ("200 OK", "application/json", b""),
+        ("200 OK", "application/json", b'{"servers": ' + b"[" * 100_000),
+    ],
+)
+def test_other_responses_pass_as_they_are(
+    connection: str, status: str, content_type: str, body: bytes
+) -> None:
+    headers = [
+        ("Content-Type", content_type),
+        ("ETag", '"x"'),
+        ("Content-Length", str(len(body))),
+    ]
+    application = answering(body, *headers, status=status)
+    client = filtered(application, connection=connection)
+    response = client.get("/servers")
+    assert (response.status, response.headers) == (status, headers)
+    assert response.body == body
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "application/vnd.openstack.compute+json",
+        " application/json ;x=y",
+    ],
+)
+def test_every_json_media_type_is_read(
+    connection: str, content_type: str
+) -> None:
+    application = answering(
+        SHOW, ("Content-Type", content_type), status="203 Other"
+    )
+    extended = filter_factory({}, connection=connection)(application)
+    client = Client(extended)
+    assert client.get("/servers/a").body == EXTENDED_SHOW
+
+
+@pytest.mark.parametrize(
+    ("calls", "extended"),
+    [
+        ("list", ["/servers"]),
+        ("detail,show", ["/servers/detail", "/servers/a"]),
+        ([], []),
+    ],
+)
+def test_calls_chooses_what_is_extended(
+    connection: str, calls: Any, extended: list[str]
+) -> None:
+    body = b'{"server": {"id": "a"}, "servers": [{"id": "a"}]}'
+    client = filtered(answering(body), connection=connection, calls=calls)
+    for path in ("/servers", "/servers/detail", "/servers/a"):
+        changed = client.get(path).body != body
+        assert changed == (path in extended)
+
+
+def test_headers_fit_the_new_body(connection: str) -> None:
+    headers = [
+        ("X-Openstack-Request-Id", "req-1"),
+        ("Set-Cookie", "a=1"),
+        ("content-length", str(len(LIST))),
+        ("Content-Type", "application/json"),
+        ("ETag", '"1"'),
+        ("Content-MD5", "x"),
+        ("Digest", "x"),
+        ("Content-Digest", "x"),
+        ("Repr-Digest", "x"),
+        ("Last-Modified", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("Set-Cookie", "b=2"),
+        ("Vary", "Accept"),
+        ("Content-Encoding", "identity"),
+    ]
+    given = list(headers)
+    client = filtered(answering(LIST, *headers), connection=connection)
+    response = client.get("/servers")
+    assert response.headers == [
+        ("X-Openstack-Request-Id", "req-1"),
+        ("Set-Cookie", "a=1"),
+        ("content-length", str(len(EXTENDED_LIST))),
+        ("Content-Type", "application/json"),
+        ("Set-Cookie", "b=2"),
+        ("Vary", "Accept"),
+        ("Content-Encoding", "identity"),
+    ]
+    assert headers == given
+
+
+def test_only_whole_responses_are_asked_for(connection: str) -> None:
+    asked: list[WSGIEnvironment] = []
+    client = filtered(answering(LIST, asked=asked), connection=connection)
+    partial = {
+        "HTTP_IF_MATCH": '"1"',
+        "HTTP_IF_MODIFIED_SINCE": "Thu, 01 Jan 1970 00:00:00 GMT",
+        "HTTP_IF_NONE_MATCH": '"1"',
+        "HTTP_IF_RANGE": '"1"',
+        "HTTP_IF_UNMODIFIED_SINCE": "Thu, 01 Jan 1970 00:00:00 GMT",
+        "HTTP_RANGE": "bytes=0-1",
+    }
+    response = client.get("/servers", HTTP_X_OTHER="1", **partial)
+    assert response.body == EXTENDED_LIST
+    assert not partial.keys() & asked[0].keys()
+    assert asked[0]["HTTP_X_OTHER"] == "1"
+    client.get("/flavors", **partial)
+    assert partial.items() <= asked[1].items()
+
+
+def test_request_is_left_to_the_server_as_it_was(connection: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/servers",
+        "HTTP_RANGE": "bytes=0-1",
+    }
+    given = dict(environ)
+    extended = filter_factory({}, connection=connection)(answering(LIST))
+    extended(environ, lambda *_: lambda _: None)
+    assert environ == given
+
+
+@pytest.mark.parametrize(
+    ("coding", "encode"),
+    [
+        ("gzip", gzip.compress),
+        (
+            "X-GZIP",
+            lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:]),
+        ),
+        ("deflate", zlib.compress),
+        ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+    ],
+)
+def test_coded_body_is_decoded_and_sent_on_uncoded(
+    connection: str, coding: str, encode: Callable[[bytes], bytes]
+) -> None:
+    application = answering(
+        encode(LIST), JSON, ("Content-Encoding", coding), ("Vary", "*")
+    )
+    client = filtered(application, connection=connection)
+    response = client.get("/servers")
+    assert response.body == EXTENDED_LIST
+    assert response.headers == [
+        JSON,
+        ("Vary", "*"),
+        ("Content-Length", str(len(EXTENDED_LIST))),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", LIST),
+        ("gzip", gzip.compress(LIST)[:-1]),
+        ("gzip", gzip.compress(LIST) + b"x"),
+        ("gzip", gzip.compress(b'{"servers": []}')),
+        ("gzip", gzip.compress(b" " * 10_000 + LIST)),
+        ("deflate", LIST),
+        ("br", LIST),
+        ("gzip, gzip", gzip.compress(gzip.compress(LIST))),
+    ],
+)
+def test_coded_body_that_is_not_extended_stays_coded(
+    connection: str, coding: str, body: bytes
+) -> None:
+    headers = [JSON, ("Content-Encoding", coding)]
+    application = answering(body, *headers)
+    client = filtered(application, connection=connection, max_body_size=9000)
+    response = client.get("/servers")
+    assert (response.body, response.headers) == (body, headers)
+
+
+@pytest.mark.parametrize("size", [len(LIST), len(LIST) - 1])
+@pytest.mark.parametrize("announced", [True, False])
+def test_only_bodies_up_to_the_limit_are_held(
+    connection: str, size: int, announced: bool
+) -> None:
+    headers = [JSON]
+    if announced:
+        headers.append(("Content-Length", str(len(LIST))))
+    client = filtered(
+        answering(LIST, *headers), connection=connection, max_body_size=size
+    )
+    body = EXTENDED_LIST if size == len(LIST) else LIST
+    assert client.get("/servers").body == body
+
+
+def test_response_that_lacks_nothing_costs_no_lookup(
+    no_connection: str,
+) -> None:
+    headers = [JSON, ("ETag", '"1"')]
+    for body in (
+        b'{"servers": []}',
+        EXTENDED_LIST.replace(b', {"id": "b"}', b""),
+    ):
+        client = filtered(
+            answering(body, *headers),
+            connection=no_connection,
+            on_error="fail",
+        )
+        response = client.get("/servers")
+        assert (response.body, response.headers) == (body, headers)
+
+
+def test_ids_that_can_be_no_key_are_not_looked_up(no_connection: str) -> None:
+    ids = ["", "é", "a\n", "x" * 256, "\x00", "a\x7f"]
+    body = json.dumps({"servers": [{"id": id_} for id_ in ids]}).encode()
+    client = filtered(
+        answering(body), connection=no_connection, on_error="fail"
+    )
+    assert client.get("/servers").body == body
+
+
+def test_server_without_a_record_gets_nulls_where_wanted(
+    connection: str,
+) -> None:
+    body = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "\\u00e9"}]}'
+    client = filtered(
+        answering(body), connection=connection, missing_record="null"
+    )
+    nulls = dict.fromkeys(
+        (
+            "OS-EXT-STS:vm_state",
+            "OS-EXT-STS:task_state",
+            "OS-EXT-STS:power_state",
+        )
+    )
+    assert client.get("/servers").json["servers"] == [
+        json.loads(EXTENDED_SHOW)["server"],
+        {"id": "b", **nulls},
+        {"id": "é", **nulls},
+    ]
+
+
+def test_overwrite_lets_the_record_win(connection: str) -> None:
+    body = b'{"server": {"id": "a", "OS-EXT-STS:task_state": "x"}}'
+    client = filtered(answering(body), connection=connection, overwrite=True)
+    assert client.get("/servers/a").body == (
+        b'{"server": {"id": "a", "OS-EXT-STS:task_state": "rebooting", '
+        b'"OS-EXT-STS:vm_state": "active", "OS-EXT-STS:power_state": 1}}'
+    )
+
+
+def test_server_timing_tells_what_the_filter_took(connection: str) -> None:
+    client = filtered(
+        answering(LIST), connection=connection, server_timing=True
+    )
+    name, value = client.get("/servers").headers[-1]
+    assert name == "Server-Timing"
+    assert re.fullmatch(r'ext-sts;dur=\d+\.\d;desc="2 servers"', value)
+    assert "Server-Timing" not in client.get("/servers/x").names
+
+
+def test_outage_costs_the_fields_and_nothing_else(
+    no_connection: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = [JSON, ("ETag", '"1"')]
+    client = filtered(
+        answering(LIST, *headers),
+        connection=no_connection,
+        missing_record="null",
+    )
+    for _ in range(3):
+        response = client.get("/servers")
+        assert (response.body, response.headers) == (LIST, headers)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        "States cannot be read from database: unable to open database file. "
+        "Nothing more is logged until they can."
+    )
+
+
+def test_end_of_an_outage_is_logged_and_served(
+    tmp_path: Path, sqlite: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    sqlite.insert_instances([("a", "active", "rebooting", 1)])
+    sqlite.execute("ALTER TABLE instances RENAME TO gone")
+    client = filtered(answering(LIST), connection=sqlite.url)
+    assert client.get("/servers").body == LIST
+    assert client.get("/servers").body == LIST
+    sqlite.execute("ALTER TABLE gone RENAME TO instances")
+    assert client.get("/servers").body == EXTENDED_LIST
+    assert client.get("/servers").body == EXTENDED_LIST
+    assert [record.getMessage() for record in caplog.records] == [
+        "States cannot be read from database: no such table: instances. "
+        "Nothing more is logged until they can.",
+        "States can be read from database again, after 2 failed lookups.",
+    ]
+
+
+def test_outage_is_a_fault_where_wanted(no_connection: str) -> None:
+    client = filtered(
+        answering(
+            LIST,
+            JSON,
+            ("X-Openstack-Request-Id", "req-1"),
+            ("Content-Length", str(len(LIST))),
+            ("Retry-After", "7"),
+        ),
+        connection=no_connection,
+        on_error="fail",
+        timeout="1.5",
+    )
+    response = client.get("/servers")
+    assert response.status == "503 Service Unavailable"
+    assert response.body == (
+        b'{"serviceUnavailable": {"code": 503, "message": "The states of '
+        b'servers cannot be read now."}}'
+    )
+    assert response.headers == [
+        ("X-Openstack-Request-Id", "req-1"),
+        ("Content-Length", "93"),
+        ("Content-Type", "application/json"),
+        ("Retry-After", "2"),
+    ]
+
+
+def test_two_filters_keep_their_own_options(
+    connection: str, no_connection: str
+) -> None:
+    first = filtered(answering(LIST), connection=connection, calls="list")
+    second = filtered(
+        answering(LIST), connection=no_connection, on_error="fail"
+    )
+    assert first.get("/servers").body == EXTENDED_LIST
+    assert first.get("/servers/detail").body == LIST
+    assert second.get("/servers/detail").status[:3] == "503"
+
+
+def test_second_copy_of_the_filter_changes_nothing(connection: str) -> None:
+    make = filter_factory({}, connection=connection)
+    client = Client(make(make(answering(SHOW))))
+    assert client.get("/servers/a").body == EXTENDED_SHOW
+
+
+def test_threads_share_one_filter(connection: str) -> None:
+    extended = filter_factory({}, connection=connection)(answering(SHOW))
+    bodies: list[bytes] = []
+
+    def ask() -> None:
+        client = Client(extended)
+        bodies.extend(client.get("/servers/a").body for _ in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bodies == [EXTENDED_SHOW] * 160
+
+
+def test_filter_is_a_configurable_middleware() -> None:
+    application = answering(LIST)
+    extended = ExtendedStatus(application, {"connection": "sqlite://"})
+    assert extended.application is application
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a distribution with record sources of its own."""
+    information = tmp_path / "states_from_elsewhere-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: states-from-elsewhere\nVersion: 1\n"
+    )
+    (information / "entry_points.txt").write_text(
+        "[nova_ext_sts.record_sources]\n"
+        "fixed = states_from_elsewhere:Fixed\n"
+        "broken = states_from_elsewhere:Broken\n"
+        "offline = states_from_elsewhere:Offline\n"
+        "absent = states_from_elsewhere:Absent\n"
+    )
+    (tmp_path / "states_from_elsewhere.py").write_text(
+        "from nova_ext_sts.records import RecordSource, RecordsUnavailable\n"
+        "from nova_ext_sts.states import States\n"
+        "class Fixed(RecordSource):\n"
+        "    def __init__(self, settings):\n"
+        "        self.state = settings.database.url\n"
+        "    def lookup(self, ids):\n"
+        "        return dict.fromkeys(ids, States(self.state, None, 1))\n"
+        "class Broken(Fixed):\n"
+        "    def lookup(self, ids):\n"
+        "        raise KeyError('s3cret')\n"
+        "class Offline(Fixed):\n"
+        "    def lookup(self, ids):\n"
+        "        states = {'a': States('active', 'rebooting', 1)}\n"
+        "        raise RecordsUnavailable('the rest is offline', states)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    # stevedore looks once for each namespace and process.
+    monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
+
+
+@pytest.mark.usefixtures("plugin")
+def test_states_can_come_from_a_plugin() -> None:
+    client = filtered(
+        answering(SHOW), record_source="fixed", connection="redis://elsewhere"
+    )
+    server = client.get("/servers/a").json["server"]
+    assert server["OS-EXT-STS:vm_state"] == "redis://elsewhere"
+
+
+@pytest.mark.usefixtures("plugin")
+def test_error_in_a_plugin_is_an_outage(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(2):
+        client = filtered(
+            answering(LIST), record_source="broken", connection="x"
+        )
+        assert client.get("/servers").body == LIST
+        assert client.get("/servers").body == LIST
+    client = filtered(
+        answering(LIST),
+        record_source="broken",
+        connection="x",
+        on_error="fail",
+    )
+    assert client.get("/servers").status == "503 Service Unavailable"
+    assert [record.getMessage() for record in caplog.records] == [
+        "States cannot be read from record source broken: it raised KeyError. "
+        "Nothing more is logged until they can."
+    ] * 3
+
+
+@pytest.mark.usefixtures("plugin")
+def test_outage_of_a_plugin_leaves_what_it_knows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = filtered(
+        answering(LIST),
+        record_source="offline",
+        connection="x",
+        missing_record="null",
+    )
+    assert client.get("/servers").body == EXTENDED_LIST
+    (record,) = caplog.records
+    assert (
+        "from record source offline: the rest is offl" in record.getMessage()
+    )
+
+
+@pytest.mark.usefixtures("plugin")
+def test_plugin_that_cannot_be_loaded_is_one_sentence() -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^The record source absent of the option record_source of "
+        r"\[extended_status\] cannot be loaded: .*'Absent'.*\.$",
+    ):
+        filtered(answering(LIST), record_source="absent")

@@ -1,0 +1,429 @@
+"""Applications of every manner that PEP 3333 allows, behind the filter."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nova_ext_sts import filter_factory
+from tests.applications import JSON, Client, filtered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from tests.databases import Database
+
+BODY = b'{"server": {"id": "a"}}'
+EXTENDED = (
+    b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", '
+    b'"OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1}}'
+)
+OK = "200 OK"
+ERROR = "500 Internal Server Error"
+TEXT = ("Content-Type", "text/plain")
+
+
+@pytest.fixture
+def connection(sqlite: Database) -> str:
+    sqlite.insert_instances([("a", "active", None, 1)])
+    return sqlite.url
+
+
+class Source:
+    """An iterable with close(), which counts how often that is called."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Server:
+    """Runs one request, and keeps all that happens, in order."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self.events: list[Any] = []
+
+    def run(self, path: str = "/servers/a", chunks: int = 99) -> list[Any]:
+        """Return what happened: heads, chunks of the body, errors."""
+        events = self.events
+
+        def start_response(
+            status: str, headers: Any, exc_info: Any = None
+        ) -> Any:
+            if exc_info and any(isinstance(seen, bytes) for seen in events):
+                raise exc_info[1].with_traceback(exc_info[2])
+            events.append((status, headers))
+            return events.append
+
+        body: Any = None
+        try:
+            body = self._application(
+                {"REQUEST_METHOD": "GET", "PATH_INFO": path}, start_response
+            )
+            for number, chunk in enumerate(body, 1):
+                events.append(chunk)
+                if number == chunks:
+                    break
+        except Exception as error:
+            events.append(repr(error))
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        return events
+
+
+def both(
+    application: WSGIApplication, connection: str, **options: Any
+) -> tuple[list[Any], list[Any]]:
+    """Return what happens without the filter, and with it."""
+    extended = filter_factory({}, connection=connection, **options)
+    return Server(application).run(), Server(extended(application)).run()
+
+
+def head(length: int) -> tuple[str, list[tuple[str, str]]]:
+    return OK, [JSON, ("Content-Length", str(length))]
+
+
+EXTENDED_RESPONSE = [head(len(EXTENDED)), EXTENDED]
+
+
+def early(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])
+    return (BODY[at : at + 1] for at in range(len(BODY)))
+
+
+def late(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])
+    yield BODY
+
+
+def late_after_nothing(environ: Any, start_response: Any) -> Iterable[bytes]:
+    yield b""
+    start_response(OK, [JSON])
+    yield BODY[:9]
+    yield b""
+    yield BODY[9:]
+
+
+def writing(environ: Any, start_response: Any) -> Iterable[bytes]:
+    write = start_response(OK, [JSON])
+    write(BODY[:5])
+    write(BODY[5:9])
+    return [BODY[9:]]
+
+
+def changing_its_mind(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(ERROR, [TEXT])
+    try:
+        raise ValueError
+    except ValueError:
+        start_response(OK, [JSON], sys.exc_info())
+    return [BODY]
+
+
+@pytest.mark.parametrize(
+    "application", [early, late, late_after_nothing, writing]
+)
+def test_every_manner_of_answering_is_extended(
+    connection: str, application: WSGIApplication
+) -> None:
+    extended = filter_factory({}, connection=connection)(application)
+    assert Server(extended).run() == EXTENDED_RESPONSE
+
+
+@pytest.mark.parametrize("application", [early, late, writing])
+def test_every_manner_of_answering_conforms(
+    connection: str, application: WSGIApplication
+) -> None:
+    client = filtered(application, connection=connection)
+    assert client.get("/servers/a").body == EXTENDED
+
+
+def test_response_that_replaces_one_of_no_interest_goes_on(
+    connection: str,
+) -> None:
+    without, with_filter = both(changing_its_mind, connection)
+    assert with_filter == without
+
+
+def test_error_page_that_replaces_a_held_response_goes_on(
+    connection: str,
+) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response(ERROR, [TEXT], sys.exc_info())
+        yield b"sorry"
+
+    without, with_filter = both(application, connection)
+    assert without[-2:] == [(ERROR, [TEXT]), b"sorry"]
+    assert with_filter == without[1:]
+
+
+def test_second_held_response_replaces_the_first(connection: str) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON, ("X-First", "1")])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response(OK, [JSON], sys.exc_info())
+        return [BODY]
+
+    _, with_filter = both(application, connection)
+    assert with_filter == EXTENDED_RESPONSE
+
+
+def test_headers_cannot_change_once_the_body_is_under_way(
+    connection: str,
+) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        yield BODY[:9]
+        try:
+            raise ValueError("half-way")
+        except ValueError:
+            start_response(ERROR, [TEXT], sys.exc_info())
+        yield b"never"
+
+    without, with_filter = both(application, connection)
+    assert without == [(OK, [JSON]), BODY[:9], "ValueError('half-way')"]
+    assert with_filter == without
+
+
+def test_second_start_without_exc_info_is_an_error(connection: str) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        start_response(OK, [JSON])
+        return [BODY]
+
+    _, with_filter = both(application, connection)
+    assert with_filter == [
+        "AssertionError('start_response was called twice without exc_info')"
+    ]
+
+
+def raising_at_once(environ: Any, start_response: Any) -> Iterable[bytes]:
+    raise ValueError("at once")
+
+
+def raising_after_start(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])
+    raise ValueError("after start")
+
+
+def raising_late(environ: Any, start_response: Any) -> Iterable[bytes]:
+    raise ValueError("late")
+    yield b""
+
+
+def raising_after_write(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])(BODY[:9])
+    raise ValueError("after write")
+
+
+def raising_half_way(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])
+    yield BODY[:4]
+    yield BODY[4:9]
+    raise ValueError("half-way")
+
+
+def raising_before_body(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [JSON])
+    if environ:
+        raise ValueError("before body")
+    yield b""
+
+
+def never_starting(environ: Any, start_response: Any) -> Iterable[bytes]:
+    return []
+
+
+def body_before_start(environ: Any, start_response: Any) -> Iterable[bytes]:
+    yield BODY
+    start_response(OK, [JSON])
+    yield b"more"
+
+
+def late_of_no_interest(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(OK, [TEXT])
+    yield BODY[:9]
+    yield BODY[9:]
+
+
+def late_without_body(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response("204 No Content", [])
+    yield from ()
+
+
+def writing_of_no_interest(
+    environ: Any, start_response: Any
+) -> Iterable[bytes]:
+    start_response(OK, [TEXT])(BODY[:9])
+    return [BODY[9:]]
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        raising_at_once,
+        raising_late,
+        raising_after_write,
+        raising_half_way,
+        raising_before_body,
+        never_starting,
+        body_before_start,
+        late_of_no_interest,
+        late_without_body,
+        writing_of_no_interest,
+    ],
+)
+def test_what_is_not_ours_to_change_happens_as_without_the_filter(
+    connection: str, application: WSGIApplication
+) -> None:
+    without, with_filter = both(application, connection)
+    assert with_filter == without
+
+
+def test_error_before_any_body_reaches_the_server(connection: str) -> None:
+    without, with_filter = both(raising_after_start, connection)
+    # No byte has gone out in either case: the server answers 500.
+    assert without == [(OK, [JSON]), "ValueError('after start')"]
+    assert with_filter == ["ValueError('after start')"]
+
+
+@pytest.mark.parametrize("application", [early, late, writing])
+def test_body_above_the_limit_streams_through(
+    connection: str, application: WSGIApplication
+) -> None:
+    without, with_filter = both(application, connection, max_body_size=7)
+    assert with_filter == without
+
+
+def test_writing_goes_on_beyond_the_limit(connection: str) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        write = start_response(OK, [JSON])
+        for at in range(0, len(BODY), 3):
+            write(BODY[at : at + 3])
+        return []
+
+    without, with_filter = both(application, connection, max_body_size=7)
+    assert with_filter == without
+
+
+def test_start_after_the_limit_is_the_servers_to_judge(
+    connection: str,
+) -> None:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        yield BODY
+        try:
+            raise ValueError("too late")
+        except ValueError:
+            start_response(ERROR, [TEXT], sys.exc_info())
+
+    without, with_filter = both(application, connection, max_body_size=7)
+    assert (
+        with_filter
+        == without
+        == [
+            (OK, [JSON]),
+            BODY,
+            "ValueError('too late')",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("chunks", "content_type", "options"),
+    [
+        ([BODY], JSON, {}),
+        ([BODY[:3], BODY[3:]], JSON, {}),
+        ([BODY], TEXT, {}),
+        ([b"no JSON"], JSON, {}),
+        ([BODY, b" "], JSON, {"max_body_size": 7}),
+    ],
+)
+@pytest.mark.parametrize("taken", [1, 99])
+def test_body_is_closed_once(
+    connection: str,
+    chunks: list[bytes],
+    content_type: Any,
+    options: Any,
+    taken: int,
+) -> None:
+    source = Source(chunks)
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [content_type])
+        return source
+
+    extended = filter_factory({}, connection=connection, **options)
+    Server(extended(application)).run(chunks=taken)
+    assert source.closed == 1
+
+
+def failing(error: BaseException) -> Iterator[bytes]:
+    yield BODY[:3]
+    raise error
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
+def test_body_is_closed_once_when_it_fails(
+    connection: str, error: BaseException
+) -> None:
+    source = Source(failing(error))
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        return source
+
+    extended = filter_factory({}, connection=connection)(application)
+    try:
+        events = Server(extended).run()
+    except KeyboardInterrupt:
+        events = []
+    assert events in ([], [(OK, [JSON]), BODY[:3], "ValueError('x')"])
+    assert source.closed == 1
+
+
+def test_body_of_one_chunk_stays_of_one_chunk(connection: str) -> None:
+    """Servers give a list of one its Content-Length."""
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        return [b"{}"]
+
+    extended = filter_factory({}, connection=connection)(application)
+    body = extended(
+        {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers"}, lambda *_: print
+    )
+    assert list(body) == [b"{}"]
+    assert len(body) == 1  # type: ignore[arg-type]
+
+
+def test_application_knows_nothing_of_the_filter(connection: str) -> None:
+    seen: list[Callable[..., Any]] = []
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        seen.append(start_response)
+        start_response(OK, [JSON])
+        return [BODY]
+
+    client = Client(filter_factory({}, connection=connection)(application))
+    client.get("/servers/a")
+    client.get("/servers/a")
+    assert seen[0] != seen[1]

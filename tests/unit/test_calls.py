@@ -1,0 +1,73 @@
+"""Which requests are taken for calls of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_ext_sts.calls import Call, call_of
+
+ENDPOINTS = ("", "/v2.1", "/v2", "/v1.1", "/v2.1/6f70656e", "/6f70656e")
+ENDS = ("", "/", ".json", ".xml", ".json/")
+
+
+def called(path: str, method: str = "GET", mount: str = "") -> Call | None:
+    return call_of(
+        {"REQUEST_METHOD": method, "PATH_INFO": path, "SCRIPT_NAME": mount}
+    )
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        ("/servers", Call.LIST),
+        ("/servers/detail", Call.DETAIL),
+        ("/servers/6f70656e-7374-6163-6b00-000000000001", Call.SHOW),
+        ("/servers/details", Call.SHOW),
+        ("/servers/servers", Call.SHOW),
+        ("/servers/a b.c", Call.SHOW),
+    ],
+)
+def test_call_is_known_behind_every_endpoint(
+    endpoint: str, path: str, end: str, call: Call
+) -> None:
+    assert called(endpoint + path + end) is call
+
+
+def test_mount_point_is_not_looked_at() -> None:
+    assert called("/servers", mount="/compute/v2.1") is Call.LIST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/v2.1",
+        "/servers.txt",
+        "/serversx",
+        "/servers/abc/ips",
+        "/servers/detail/x",
+        "/v2.1/servers/abc/os-interface",
+        "/os-hypervisors/host/servers",
+        "/v2.1/os-hypervisors/host/servers",
+        "/v2.1/6f70656e/os-hypervisors/host/servers",
+        "/v3/6f70656e/servers",
+        "/servers//",
+        "/flavors",
+        "/os-server-groups",
+        "servers",
+    ],
+)
+def test_other_paths_are_not_ours(path: str) -> None:
+    assert called(path) is None
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "get"])
+def test_only_get_is_ours(method: str) -> None:
+    assert called("/servers", method) is None
+
+
+def test_request_without_path_info_is_not_ours() -> None:
+    assert call_of({"REQUEST_METHOD": "GET"}) is None

@@ -1,0 +1,453 @@
+"""States spliced into JSON bodies."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_ext_sts.calls import Call
+from nova_ext_sts.documents.json import Servers
+from nova_ext_sts.extension import ATTRIBUTES
+from nova_ext_sts.states import States
+
+ACTIVE = States("active", None, 1)
+RESIZING = States("resized", "resize_reverting", 4)
+RECORDS = {"a": ACTIVE, "b": RESIZING}
+ADDED_A = (
+    b', "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:task_state": null, '
+    b'"OS-EXT-STS:power_state": 1'
+)
+ADDED_B = (
+    b', "OS-EXT-STS:vm_state": "resized", "OS-EXT-STS:task_state": '
+    b'"resize_reverting", "OS-EXT-STS:power_state": 4'
+)
+
+
+def spliced(
+    body: bytes,
+    call: Call = Call.DETAIL,
+    *,
+    overwrite: bool = False,
+    records: dict[str, States] = RECORDS,
+) -> bytes:
+    return Servers(body, call, overwrite=overwrite).splice(records)
+
+
+def server_ids(
+    body: bytes, call: Call = Call.DETAIL, *, overwrite: bool = False
+) -> list[str]:
+    return list(Servers(body, call, overwrite=overwrite).server_ids)
+
+
+@pytest.mark.parametrize("call", [Call.LIST, Call.DETAIL])
+def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
+    body = b'{"servers": [{"id": "a", "name": "x"}, {"id": "b"}]}'
+    assert server_ids(body, call) == ["a", "b"]
+    assert spliced(body, call) == (
+        b'{"servers": [{"id": "a", "name": "x"%b}, {"id": "b"%b}]}'
+        % (ADDED_A, ADDED_B)
+    )
+
+
+def test_show_gets_the_states_of_its_server() -> None:
+    body = b'{"server": {"id": "a", "tags": []}}'
+    assert server_ids(body, Call.SHOW) == ["a"]
+    assert spliced(body, Call.SHOW) == (
+        b'{"server": {"id": "a", "tags": []%b}}' % ADDED_A
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        b' \n{ "servers" :\t[ {"id":"a" @}\r\n,\t{ "id" : "b"@} ] } \n',
+        b'{"servers":[{"id":"a"@},{"id":"b"@}]}',
+        b'{"servers":[{"id":"a"@} , {"id":"b"@}]}',
+        b'{"servers":[\n{"id":"a"@},\n{"id":"b"@}\n]}',
+        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "servers_links": [{}]}',
+        b'{"servers": [{"id": "a"@}, {"id": "b"@}]\n,\n"servers_links":[]}',
+        b'{"servers_links": [], "servers": [{"id": "a"@}, {"id": "b"@}]}',
+        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "x": "servers"}',
+        b'{"x": {"servers": [{"id": "a"}]}, "servers": [{"id": "a"@},'
+        b'{"id": "b"@}]}',
+        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "z": 1, '
+        b'"servers_links": []}',
+        b'{"\\u0073ervers": [{"\\u0069d": "a"@}, {"id": "\\u0062"@}]}',
+        b'{"servers": [{"id": "a"}], "servers": [{"id": "a"@},{"id": "b"@}]}',
+        b'{"servers": [{"id": "a"}, 7], "servers_links": [], '
+        b'"servers": [{"id": "a"@}, {"id": "b"@}]}',
+        b'{"servers": null, "\\u0073ervers": [{"id":"a"@},{"id":"b"@}]}',
+        b'{"servers": [{"id": "a"@}, null, 3, "a", [{"id": "a"}], {}, '
+        b'{"id": 3}, {"id": null}, {"id": "c"}, {"id": "b"@}]}',
+        b'{"servers": [{"id": "z", "id": "a"@}, {"id": "b"@}]}',
+        b'{"servers": [{"x": {"id": "b"}, "id": "a"@}, {"id": "b", "m": '
+        b'"}], \\"servers_links\\": [{"@}]}',
+        '{"servers": [{"id": "a", "name": "é☃𝄞"@}, {"id": "b"@}]}'.encode(),
+        b'{"servers": [{"id": "a", "n": %b@}, {"id": "b"@}]}' % (b"9" * 5000),
+        b'{"x": %b, "servers": [{"id": "a"@}, {"id": "b"@}]}' % (b"9" * 5000),
+    ],
+)
+def test_body_keeps_every_byte(template: bytes) -> None:
+    first, second, third = template.split(b"@")
+    assert spliced(first + second + third) == (
+        first + ADDED_A + second + ADDED_B + third
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        b'{"server":{"id":"a"@}}',
+        b' { "server" : { "id" : "a" @} \n } ',
+        b'{"x": 1, "server": {"id": "a"@}, "y": {"server": {"id": "a"}}}',
+        b'{"server": {"id": "b"}, "server": {"id": "a"@}}',
+        b'{"server": {"server": {"id": "b"}, "id": "a"@}}',
+    ],
+)
+def test_show_keeps_every_byte(template: bytes) -> None:
+    first, second = template.split(b"@")
+    assert spliced(first + second, Call.SHOW) == first + ADDED_A + second
+
+
+def test_fields_of_the_application_stay() -> None:
+    body = (
+        b'{"servers": [{"id": "a", "OS-EXT-STS:vm_state": "error", '
+        b'"OS-EXT-STS:task_state": "x", "OS-EXT-STS:power_state": null}, '
+        b'{"OS-EXT-STS:task_state": null, "id": "b"}]}'
+    )
+    assert server_ids(body) == ["b"]
+    assert spliced(body) == (
+        body[:-3] + b', "OS-EXT-STS:vm_state": "resized", '
+        b'"OS-EXT-STS:power_state": 4' + body[-3:]
+    )
+
+
+def test_overwrite_replaces_values_and_adds_the_missing() -> None:
+    body = (
+        b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
+        b'"OS-EXT-STS:vm_state" :\t["active"] , "n": 1},\n'
+        b' {"OS-EXT-STS\\u003atask_state": 1e3, "id": "b", '
+        b'"OS-EXT-STS:power_state": {}, "OS-EXT-STS:vm_state": "\\""}, '
+        b'{"id": "z", "OS-EXT-STS:vm_state": 1}]}'
+    )
+    assert server_ids(body, overwrite=True) == ["a", "b", "z"]
+    assert spliced(body, overwrite=True) == (
+        b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
+        b'"OS-EXT-STS:vm_state" :\t"active" , "n": 1, '
+        b'"OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1},\n'
+        b' {"OS-EXT-STS\\u003atask_state": "resize_reverting", "id": "b", '
+        b'"OS-EXT-STS:power_state": 4, "OS-EXT-STS:vm_state": "resized"}, '
+        b'{"id": "z", "OS-EXT-STS:vm_state": 1}]}'
+    )
+
+
+def test_overwrite_replaces_every_copy_of_a_field() -> None:
+    body = (
+        b'{"server": {"id": "a", "OS-EXT-STS:vm_state": 1, '
+        b'"OS-EXT-STS:power_state": 2, "OS-EXT-STS:task_state": 3, '
+        b'"OS-EXT-STS:vm_state": 4}}'
+    )
+    assert spliced(body, Call.SHOW, overwrite=True) == (
+        b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", '
+        b'"OS-EXT-STS:power_state": 1, "OS-EXT-STS:task_state": null, '
+        b'"OS-EXT-STS:vm_state": "active"}}'
+    )
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_stand_in_of_a_server_in_a_down_cell_is_left_alone(
+    overwrite: bool,
+) -> None:
+    stand_in = (
+        b'{"server": {"id": "a", "status": "UNKNOWN", '
+        b'"OS-EXT-STS:power_state": 0}}'
+    )
+    assert server_ids(stand_in, Call.SHOW, overwrite=overwrite) == []
+    assert spliced(stand_in, Call.SHOW, overwrite=overwrite) == stand_in
+
+
+def test_named_server_of_unknown_status_gets_its_states() -> None:
+    body = b'{"server": {"id": "a", "status": "UNKNOWN", "name": null}}'
+    assert spliced(body, Call.SHOW) == body[:-2] + ADDED_A + body[-2:]
+
+
+def test_repeated_id_is_looked_up_once_and_spliced_twice() -> None:
+    body = b'{"servers": [{"id": "a"}, {"id": "a"}]}'
+    assert server_ids(body) == ["a"]
+    assert spliced(body).count(ADDED_A) == 2
+
+
+def test_states_are_written_in_ascii() -> None:
+    states = States('"é\\☃\n', "\ud800", -7)
+    body = spliced(
+        b'{"server": {"id": "a"}}', Call.SHOW, records={"a": states}
+    )
+    assert body.isascii()
+    server = json.loads(body)["server"]
+    assert tuple(server[name] for name in ATTRIBUTES) == states
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'"servers"',
+        b"{}",
+        b'{"server": {"id": "a"}}',
+        b'{"servers": null}',
+        b'{"servers": {"id": "a"}}',
+        b'{"servers": "a"}',
+        b'{"servers": [{"id": "a"}]',
+        b'{"servers": [{"id": "a"}]} x',
+        b'{"servers": [{"id": "a"}]}}',
+        b'{"servers": [{"id": "a"},]}',
+        b'{"servers": [{"id": "a"}], }',
+        b'{"servers": [{"id": "a"}] "servers_links": []}',
+        b'{"servers": [{"id": "a"}], "servers_links": [}',
+        b'{"servers": [{"id": "a", "x": NaN}]}',
+        b'{"servers": [{"id": "a", "x": "\x01"}]}',
+        b'{"servers": [{"id": "a", "x": "\\ud800"}], "y": "\xff"}',
+        b'{"servers": [{"id": "a", "x": "\xff"}]}',
+        b'{"servers": [{"id": "a", "x": "\xc3"}]}',
+        b'\xef\xbb\xbf{"servers": [{"id": "a"}]}',
+        '{"servers": [{"id": "a"}]}'.encode("utf-16"),
+    ],
+)
+def test_other_bodies_are_refused(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any will do
+        Servers(body, Call.DETAIL, overwrite=False)
+
+
+def test_body_cut_short_anywhere_is_refused() -> None:
+    body = (
+        b'{"servers": [{"id": "a", "x": "\\u00e9\\n"}, {"id": "b"}], '
+        b'"servers_links": [{"rel": "next"}]}'
+    )
+    Servers(body, Call.DETAIL, overwrite=False)
+    for end in range(len(body)):
+        with pytest.raises(ValueError):  # noqa: PT011 - any will do
+            Servers(body[:end], Call.DETAIL, overwrite=False)
+
+
+def test_long_text_outside_ascii_is_checked_to_its_end() -> None:
+    name = "☃" * 50_000
+    body = f'{{"server": {{"id": "a", "name": "{name}"}}}}'.encode()
+    assert spliced(body, Call.SHOW) == body[:-2] + ADDED_A + body[-2:]
+
+
+def test_depth_is_no_error_but_a_refusal() -> None:
+    # Where it begins depends on the stack and on the version of Python, and
+    # differs between the two parsers: each depth around it is tried.
+    for depth in (*range(900, 1000), 100_000):
+        deep = b"[" * depth + b"]" * depth
+        body = (
+            b'{"server": {"id": "a", "OS-EXT-STS:vm_state": 1, "x": %b}}'
+            % deep
+        )
+        try:
+            result = spliced(body, Call.SHOW, overwrite=True)
+        except RecursionError:
+            continue
+        assert result == (
+            b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", "x": %b'
+            b', "OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1}}'
+            % deep
+        )
+
+
+# Properties: any value tree as a server, in any spelling.
+
+
+class Members(tuple[tuple[str, Any], ...]):
+    """The members of an object, in order, repeated ones included."""
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+NAMES = st.one_of(
+    TEXT,
+    st.sampled_from(
+        ["id", "name", "status", "servers", "server", "servers_links"]
+    ),
+    st.sampled_from(ATTRIBUTES),
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        TEXT,
+        st.sampled_from(["a", "b", "UNKNOWN"]),
+    ),
+    lambda children: st.one_of(
+        st.lists(children, max_size=3),
+        # Pairs, so that a name may occur twice.
+        st.lists(st.tuples(NAMES, children), max_size=4).map(Members),
+    ),
+    max_leaves=12,
+)
+STATES = st.builds(
+    States,
+    st.none() | TEXT,
+    st.none() | TEXT,
+    st.none() | st.integers(-(2**31), 2**31),
+)
+
+
+SERVERS = st.one_of(
+    VALUES,
+    st.lists(
+        st.one_of(
+            st.tuples(NAMES, VALUES),
+            st.tuples(st.just("id"), st.sampled_from(["a", "b", "c"])),
+            st.tuples(st.sampled_from(ATTRIBUTES), VALUES),
+        ),
+        max_size=6,
+    ).map(Members),
+)
+
+
+@st.composite
+def written(draw: st.DrawFn, value: Any) -> str:
+    """Write a value tree as JSON, with any spacing and escapes."""
+
+    def space() -> str:
+        return draw(st.text(" \t\n\r", max_size=2))
+
+    def text(value: str) -> str:
+        style = draw(st.sampled_from(["plain", "ascii", "escaped"]))
+        if style == "escaped":
+            units = value.encode("utf-16-be")
+            escapes = (
+                f"\\u{units[at : at + 2].hex()}"
+                for at in range(0, len(units), 2)
+            )
+            return f'"{"".join(escapes)}"'
+        return json.dumps(value, ensure_ascii=style == "ascii")
+
+    def write(value: Any) -> str:
+        if isinstance(value, Members):
+            members = (
+                f"{space()}{text(name)}{space()}:{space()}{write(member)}"
+                f"{space()}"
+                for name, member in value
+            )
+            return f"{{{','.join(members) or space()}}}"
+        if isinstance(value, list):
+            elements = (f"{space()}{write(item)}{space()}" for item in value)
+            return f"[{','.join(elements) or space()}]"
+        return text(value) if isinstance(value, str) else json.dumps(value)
+
+    return space() + write(value) + space()
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[str, Call]:
+    """Draw a list or a show, with other members around it."""
+    call = draw(st.sampled_from([Call.DETAIL, Call.SHOW]))
+    if call is Call.SHOW:
+        ours = ("server", draw(SERVERS))
+    else:
+        ours = ("servers", draw(st.lists(SERVERS, max_size=4)))
+    others = st.lists(st.tuples(NAMES, VALUES), max_size=2)
+    members = [*draw(others), ours, *draw(others)]
+    return draw(written(Members(members))), call
+
+
+def reference(text: str, call: Call, records: dict[str, States]) -> Any:
+    """Return the document as a plain load and update makes it."""
+    document = json.loads(text)
+    if call is Call.SHOW:
+        servers = [document["server"]]
+    else:
+        servers = document["servers"]
+    for server in servers:
+        if (
+            not isinstance(server, dict)
+            or not isinstance(server.get("id"), str)
+            or (server.get("status") == "UNKNOWN" and "name" not in server)
+        ):
+            continue
+        states = records.get(server["id"])
+        for name, state in zip(ATTRIBUTES, states or (), strict=False):
+            server.setdefault(name, state)
+    return document
+
+
+def is_ours(text: str, call: Call) -> bool:
+    document = json.loads(text)
+    if call is Call.SHOW:
+        return isinstance(document["server"], dict)
+    return isinstance(document["servers"], list)
+
+
+@given(documents(), st.dictionaries(st.sampled_from("abc"), STATES))
+def test_splice_does_what_load_and_update_do(
+    drawn: tuple[str, Call], records: dict[str, States]
+) -> None:
+    text, call = drawn
+    body = text.encode()
+    if not is_ours(text, call):
+        with pytest.raises(ValueError):  # noqa: PT011 - any will do
+            Servers(body, call, overwrite=False)
+        return
+    result = spliced(body, call, records=records)
+    assert json.loads(result) == reference(text, call, records)
+    assert without_insertions(result, body)
+
+
+@given(documents(), st.dictionaries(st.sampled_from("abc"), STATES))
+def test_overwrite_makes_the_records_win(
+    drawn: tuple[str, Call], records: dict[str, States]
+) -> None:
+    text, call = drawn
+    if not is_ours(text, call):
+        return
+    body = text.encode()
+    document = json.loads(spliced(body, call, records=records, overwrite=True))
+    before = json.loads(text)
+    servers = (
+        zip([document["server"]], [before["server"]], strict=True)
+        if call is Call.SHOW
+        else zip(document["servers"], before["servers"], strict=True)
+    )
+    for server, own in servers:
+        if server != own:
+            states = records[server["id"]]
+            assert server == own | dict(zip(ATTRIBUTES, states, strict=True))
+
+
+INSERTED = re.compile(
+    rb', "OS-EXT-STS:vm_state": (?:null|"(?:[^"\\]|\\.)*")'
+    rb'|, "OS-EXT-STS:task_state": (?:null|"(?:[^"\\]|\\.)*")'
+    rb'|, "OS-EXT-STS:power_state": (?:null|-?\d+)'
+)
+
+
+def without_insertions(result: bytes, body: bytes) -> bool:
+    """Say whether taking out what was put in gives the body again."""
+    # The body may hold what looks like an insertion: every reading is tried.
+    ends = insertion_ends(result, {0})
+    for byte in body:
+        ends = {
+            end + 1 for end in ends if result[end : end + 1] == bytes([byte])
+        }
+        ends = insertion_ends(result, ends)
+    return len(result) in ends
+
+
+def insertion_ends(result: bytes, starts: set[int]) -> set[int]:
+    """Return where ``result`` may go on: behind up to three insertions."""
+    ends = set(starts)
+    for _ in ATTRIBUTES:
+        matches = (INSERTED.match(result, end) for end in ends)
+        ends |= {match.end() for match in matches if match}
+    return ends
