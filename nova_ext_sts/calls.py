@@ -41,12 +41,13 @@ def call_of(environ: WSGIEnvironment) -> Call | None:
     Only GET counts: what PUT and rebuild answer with is the application's
     own, and HEAD has no body.
     """
-    # Two plain comparisons before any regular expression: this is the whole
-    # cost of the filter for every other call.
+    # For every other call this is the whole cost of the filter: plain
+    # comparisons, before any regular expression.
     if environ["REQUEST_METHOD"] != "GET":
         return None
     path = environ.get("PATH_INFO", "")
-    if "/servers" not in path:
+    at = path.rfind("/servers")
+    if at == -1 or path.find("/", at + len("/servers/"), -1) != -1:
         return None
     match = _PATH.fullmatch(path)
     # lastgroup is the one alternative that matched.

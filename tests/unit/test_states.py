@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vocabulary of states, against the extension's specification."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_ext_sts.states import (
+    LATER_STATUSES,
+    NO_STATES,
+    POWER_STATES,
+    SCHEDULING,
+    SPECIFIED_STATUSES,
+    States,
+    server_status,
+)
+
+#: "Server Statuses and Corresponding VM and Task Statuses".
+SPECIFICATION = """
+| ACTIVE        | active       |                              |
+| HARD_REBOOT   | active       | rebooting_hard               |
+| MIGRATING     | active       | migrating                    |
+| PASSWORD      | active       | updating_password            |
+| REBOOT        | active       | rebooting                    |
+| REBUILD       | active       | rebuilding                   |
+| REBUILD       | active       | rebuild_block_device_mapping |
+| REBUILD       | active       | rebuild_spawning             |
+| RESIZE        | active       | resize_prep                  |
+| RESIZE        | active       | resize_migrating             |
+| RESIZE        | active       | resize_migrated              |
+| RESIZE        | active       | resize_finish                |
+| BUILD         | building     |                              |
+| DELETED       | deleted      |                              |
+| ERROR         | error        |                              |
+| PAUSED        | paused       |                              |
+| RESCUE        | rescued      |                              |
+| VERIFY_RESIZE | resized      |                              |
+| REVERT_RESIZE | resized      | resize_reverting             |
+| DELETED       | soft_deleted |                              |
+| SHUTOFF       | stopped      |                              |
+| SUSPENDED     | suspended    |                              |
+"""
+
+ROWS = [
+    tuple(cell.strip() or None for cell in line.strip("|").split("|"))
+    for line in SPECIFICATION.strip().splitlines()
+]
+
+
+def test_the_table_is_the_specifications() -> None:
+    assert list(SPECIFIED_STATUSES) == ROWS
+
+
+def test_no_two_rows_are_for_the_same_states() -> None:
+    rows = SPECIFIED_STATUSES + LATER_STATUSES
+    assert len({row[1:] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("row", [*ROWS, *LATER_STATUSES])
+def test_states_of_a_row_give_its_status(
+    row: tuple[str, str, str | None],
+) -> None:
+    status, vm_state, task_state = row
+    assert server_status(vm_state, task_state) == status
+
+
+@pytest.mark.parametrize(
+    ("vm_state", "task_state", "status"),
+    [
+        ("active", "powering-off", "ACTIVE"),
+        ("active", "", "ACTIVE"),
+        ("stopped", "powering-on", "SHUTOFF"),
+        ("building", "scheduling", "BUILD"),
+        ("paused", "rebooting", "PAUSED"),
+        ("soft-delete", "restoring", "SOFT_DELETED"),
+    ],
+)
+def test_task_state_without_a_row_leaves_the_status_of_the_vm_state(
+    vm_state: str, task_state: str, status: str
+) -> None:
+    assert server_status(vm_state, task_state) == status
+
+
+@pytest.mark.parametrize("task_state", [None, "rebooting", "dreaming"])
+@pytest.mark.parametrize("vm_state", [None, "", "ACTIVE", "hibernated"])
+def test_vm_state_in_no_table_gives_unknown(
+    vm_state: str | None, task_state: str | None
+) -> None:
+    assert server_status(vm_state, task_state) == "UNKNOWN"
+
+
+def test_power_states_are_novas_in_words() -> None:
+    assert POWER_STATES == {
+        0: "NOSTATE",
+        1: "Running",
+        3: "Paused",
+        4: "Shutdown",
+        6: "Crashed",
+        7: "Suspended",
+    }
+
+
+def test_states_stand_in_the_order_of_the_attributes() -> None:
+    assert States._fields == ("vm_state", "task_state", "power_state")
+    assert NO_STATES == (None, None, None)
+    assert SCHEDULING == ("building", "scheduling", 0)
