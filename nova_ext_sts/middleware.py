@@ -74,7 +74,9 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             call for call in Call if call.name.lower() in self.settings.calls
         )
         self._source = records.load(self.settings)
-        self._outage = Outage(f"record source {self.settings.record_source}")
+        self._outage = Outage(
+            f"the record source {self.settings.record_source}"
+        )
 
     @classmethod
     def factory(

@@ -215,8 +215,8 @@ def settings(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
     conf.register_opts(OPTS, group=GROUP)
     values = _values(conf, local)
     own, api = values["connection"], values["api_connection"]
-    nova = _nova_database(conf, "database", values)
-    nova_api = _nova_database(conf, "api_database", values)
+    nova = _nova_database(conf, "database", "instances' database", values)
+    nova_api = _nova_database(conf, "api_database", "API database", values)
     database = _owned(nova, own) if own else nova
     api_database = _owned(nova_api, api) if api else nova_api
     return Settings(
@@ -273,7 +273,7 @@ def _parsed(opt: cfg.Opt, value: Any) -> Any:
 
 
 def _nova_database(
-    conf: cfg.ConfigOpts, group: str, values: Mapping[str, Any]
+    conf: cfg.ConfigOpts, group: str, name: str, values: Mapping[str, Any]
 ) -> Database:
     """Return what a database group of Nova's says; its URL may be empty."""
     try:
@@ -287,7 +287,7 @@ def _nova_database(
         )
         options = conf[group]
     return Database(
-        name=group.replace("_", " "),
+        name=name,
         url=options.connection or "",
         parameters=options.connection_parameters,
         recycle=options.connection_recycle_time,

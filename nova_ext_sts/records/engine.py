@@ -139,7 +139,7 @@ class ReadOnlyDatabase:
         self.settings = settings
         self._url = _parsed(settings)
         self._driver = _driver(self._url, settings.name)
-        self._outage = Outage(settings.name)
+        self._outage = Outage(f"the {settings.name} ({_place(self._url)})")
         # One engine for each process: the sockets of a parent are not the
         # child's to use.
         self._engines: dict[int, sa.Engine] = {}
@@ -294,6 +294,17 @@ def _parsed(settings: Database) -> sa.URL:
             "character of the password %-encoded."
         ) from None
     return url
+
+
+def _place(url: sa.URL) -> str:
+    """Return where a database is, without user, password or parameters."""
+    place = sa.URL.create(
+        url.get_backend_name(),
+        host=url.host,
+        port=url.port,
+        database=url.database,
+    )
+    return place.render_as_string()
 
 
 def _driver(url: sa.URL, name: str) -> Driver:

@@ -123,7 +123,7 @@ def test_novas_database_options_are_honoured(
     )
     settings = opts.settings(conf, {"timeout": 1, "max_connections": 2})
     assert settings.database == opts.Database(
-        name="database",
+        name="instances' database",
         url="mysql+pymysql://main",
         parameters="charset=utf8",
         recycle=60,
@@ -132,7 +132,7 @@ def test_novas_database_options_are_honoured(
         timeout=1.0,
     )
     assert settings.api_database == opts.Database(
-        name="api database",
+        name="API database",
         url="mysql+pymysql://api",
         max_connections=2,
         timeout=1.0,
@@ -216,24 +216,24 @@ BAD = [
     ),
     (
         {"connection": "s3cret"},
-        "The URL of the database does not parse: write "
+        "The URL of the instances' database does not parse: write "
         "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
         "character of the password %-encoded.",
     ),
     (
         {"api_connection": "mysql+pymysql://u:s3cret@h:None/x"},
-        "The URL of the api database does not parse: write "
+        "The URL of the API database does not parse: write "
         "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
         "character of the password %-encoded.",
     ),
     (
         {"connection": "mysequel://u:s3cret@h/x"},
-        "The URL of the database names mysequel, which cannot be read: use "
+        "The URL of the instances' database names mysequel, which cannot be read: use "
         "one of mysql+pymysql, mysql+mysqldb, postgresql+psycopg, sqlite.",
     ),
     (
         {"connection": "oracle://u:s3cret@h/x"},
-        "The URL of the database names oracle, which cannot be read: use one "
+        "The URL of the instances' database names oracle, which cannot be read: use one "
         "of mysql+pymysql, mysql+mysqldb, postgresql+psycopg, sqlite.",
     ),
     (
@@ -246,7 +246,7 @@ BAD = [
     ),
     (
         {"connection": "postgresql+pg8000://u:s3cret@h/x"},
-        "The URL of the database names postgresql+pg8000, which cannot be "
+        "The URL of the instances' database names postgresql+pg8000, which cannot be "
         "read: use one of mysql+pymysql, mysql+mysqldb, postgresql+psycopg, "
         "sqlite.",
     ),
