@@ -375,8 +375,9 @@ def test_outage_costs_the_fields_and_nothing_else(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        f"States cannot be read from the instances' database ({no_connection})"
-        ": unable to open database file. Nothing more is logged until they can."
+        "States cannot be read from the instances' database "
+        f"({no_connection}): unable to open database file. "
+        "Nothing more is logged until they can."
     )
 
 
@@ -529,8 +530,8 @@ def test_error_in_a_plugin_is_an_outage(
     )
     assert client.get("/servers").status == "503 Service Unavailable"
     assert [record.getMessage() for record in caplog.records] == [
-        "States cannot be read from the record source broken: it raised KeyError. "
-        "Nothing more is logged until they can."
+        "States cannot be read from the record source broken: it raised "
+        "KeyError. Nothing more is logged until they can."
     ] * 3
 
 
