@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from oslo_log import log as logging
 from oslo_middleware import base
 
-from nova_ext_sts import codings, documents, opts, records, responses
+from nova_ext_sts import codings, documents, records, responses, settings
 from nova_ext_sts.calls import Call, call_of
+from nova_ext_sts.capture import Capture, Whole, for_whole
 from nova_ext_sts.records.outage import Outage
 from nova_ext_sts.states import NO_STATES
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     )
     from oslo_config import cfg
 
-    from nova_ext_sts.responses import Head
+    from nova_ext_sts.capture import Head
     from nova_ext_sts.states import States
 
 LOG = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         conf: dict[str, Any] | cfg.ConfigOpts | None = None,
     ) -> None:
         super().__init__(application, conf)
-        self.settings = opts.settings(self.oslo_conf, self.conf)
+        self.settings = settings.read(self.oslo_conf, self.conf)
         self._calls = frozenset(
             call for call in Call if call.name.lower() in self.settings.calls
         )
@@ -91,7 +92,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         conf = {
             name: value
             for name, value in (global_conf or {}).items()
-            if name in opts.PASTE_OPTIONS
+            if name in settings.PASTE_OPTIONS
         } | local_conf
         return functools.partial(cls, conf=conf)
 
@@ -102,12 +103,12 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         call = call_of(environ)
         if call is None or call not in self._calls:
             return self.application(environ, start_response)
-        capture = responses.Capture(
+        capture = Capture(
             start_response, self._is_wanted, self.settings.max_body_size
         )
-        body = capture.call(self.application, responses.for_whole(environ))
+        body = capture.call(self.application, for_whole(environ))
         head = capture.head
-        if head is None or not isinstance(body, responses.Whole):
+        if head is None or not isinstance(body, Whole):
             return body
         extended = self._extended(call, head, b"".join(body))
         if extended is not None:

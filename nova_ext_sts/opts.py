@@ -1,28 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every option of the filter, and how one filter's settings are read.
-
-An option may stand in ``[extended_status]`` of an oslo.config file or in the
-filter's own section of the paste file, which wins for that filter alone.
-"""
+"""Every option of the filter."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
-from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg, types
-from oslo_db import options as db_options
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 GROUP = "extended_status"
-
-#: Read by oslo.middleware's base class, in the filter's section or [DEFAULT].
-PASTE_OPTIONS = frozenset(
-    ("oslo_config_project", "oslo_config_file", "oslo_config_program")
-)
 
 OPTS = [
     cfg.ListOpt(
@@ -154,177 +139,6 @@ in milliseconds, the filter took.
 ]
 
 
-class ConfigurationError(ValueError):
-    """The filter's configuration cannot work; the message says what to do."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Database:
-    """How one database is to be read; ``repr`` keeps the URL's secrets."""
-
-    name: str
-    url: str = dataclasses.field(repr=False)
-    #: Appended to the URL's query, ``a=1&b=2``.
-    parameters: str = dataclasses.field(default="", repr=False)
-    recycle: int = 3600
-    wsrep_sync_wait: int | None = None
-    max_connections: int = 5
-    timeout: float = 5.0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What one filter was configured with. Nothing here changes later."""
-
-    calls: frozenset[str]
-    record_source: str
-    #: The instances' database, or None where none is configured.
-    database: Database | None
-    #: Nova's API database, or None where none is configured.
-    api_database: Database | None
-    #: What holds for every cell that is read with the URL in its mapping.
-    mapped_cell: Database
-    #: The cells that are read with a URL of the operator's: {name or uuid:
-    #: URL}.
-    cell_connections: Mapping[str, str] = dataclasses.field(repr=False)
-    timeout: float
-    on_error: str
-    missing_record: str
-    overwrite: bool
-    max_body_size: int
-    server_timing: bool
-    #: The oslo.config object, for a record source that has options of its
-    #: own.
-    conf: cfg.ConfigOpts = dataclasses.field(repr=False)
-
-
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return ``[(group, options)]``, as oslo.config's generator asks for."""
     return [(GROUP, copy.deepcopy(OPTS))]
-
-
-def settings(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
-    """Return the settings of one filter.
-
-    :param conf: where ``[extended_status]``, ``[database]`` and
-        ``[api_database]`` are read
-    :param local: the filter's own options, as text or as values, from its
-        section of the paste file
-    :raises ConfigurationError: an option is unknown or its value is bad
-    """
-    conf.register_opts(OPTS, group=GROUP)
-    values = _values(conf, local)
-    own, api = values["connection"], values["api_connection"]
-    nova = _nova_database(conf, "database", "instances' database", values)
-    nova_api = _nova_database(conf, "api_database", "API database", values)
-    database = _owned(nova, own) if own else nova
-    api_database = _owned(nova_api, api) if api else nova_api
-    return Settings(
-        calls=frozenset(values["calls"]),
-        record_source=values["record_source"]
-        or _record_source(own, api, api_database),
-        database=database if database.url else None,
-        api_database=api_database if api_database.url else None,
-        mapped_cell=dataclasses.replace(nova, url=""),
-        cell_connections=_cell_connections(values["cell_connection"]),
-        timeout=values["timeout"],
-        on_error=values["on_error"],
-        missing_record=values["missing_record"],
-        overwrite=values["overwrite"],
-        max_body_size=values["max_body_size"],
-        server_timing=values["server_timing"],
-        conf=conf,
-    )
-
-
-def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every option's value, the filter's own before the file's."""
-    options = {opt.name: opt for opt in OPTS}
-    unknown = local.keys() - options.keys() - PASTE_OPTIONS
-    if unknown:
-        raise ConfigurationError(
-            f"Unknown option {_enumeration(unknown)} in the section of the "
-            f"filter: the options are {_enumeration(options)}."
-        )
-    values = {}
-    for name, opt in options.items():
-        try:
-            # Never set_override: the configuration is shared, and a second
-            # filter would inherit it.
-            values[name] = (
-                _parsed(opt, local[name])
-                if local.get(name) is not None
-                else conf[GROUP][name]
-            )
-        except (ValueError, cfg.ConfigFileValueError) as error:
-            raise ConfigurationError(
-                f"Bad value for the option {name} of [{GROUP}]: "
-                # A secret may stand in the value that the error repeats.
-                f"{'see its help' if opt.secret else error}."
-            ) from None
-    return values
-
-
-def _parsed(opt: cfg.Opt, value: Any) -> Any:
-    if opt.multi:
-        lines = value.splitlines() if isinstance(value, str) else value
-        return [line.strip() for line in lines if line.strip()]
-    return opt.type(value)
-
-
-def _nova_database(
-    conf: cfg.ConfigOpts, group: str, name: str, values: Mapping[str, Any]
-) -> Database:
-    """Return what a database group of Nova's says; its URL may be empty."""
-    try:
-        options = conf[group]
-        options["connection"]
-    except (cfg.NoSuchOptError, KeyError):
-        # Nova has not registered the group. A copy for each, since oslo.config
-        # resolves an option's deprecated names once for each object.
-        conf.register_opts(
-            copy.deepcopy(db_options.database_opts), group=group
-        )
-        options = conf[group]
-    return Database(
-        name=name,
-        url=options.connection or "",
-        parameters=options.connection_parameters,
-        recycle=options.connection_recycle_time,
-        wsrep_sync_wait=options.mysql_wsrep_sync_wait,
-        max_connections=values["max_connections"],
-        timeout=values["timeout"],
-    )
-
-
-def _owned(nova: Database, url: str) -> Database:
-    """Return a database with a URL of the operator's own.
-
-    ``connection_parameters`` belong to the URL beside which they stand.
-    """
-    return dataclasses.replace(nova, url=url, parameters="")
-
-
-def _record_source(
-    own: str | None, api: str | None, api_database: Database
-) -> str:
-    if own and not api:
-        return "database"
-    return "cells" if api_database.url else "database"
-
-
-def _cell_connections(entries: Iterable[str]) -> dict[str, str]:
-    connections = {}
-    for entry in entries:
-        cell, equals, url = entry.partition("=")
-        if not (cell.strip() and equals and url.strip()):
-            raise ConfigurationError(
-                f"Bad value for the option cell_connection of [{GROUP}]: "
-                "write NAME_OR_UUID=URL."
-            )
-        connections[cell.strip()] = url.strip()
-    return connections
-
-
-def _enumeration(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stevedore import driver, exception, extension
 
-from nova_ext_sts.opts import GROUP, ConfigurationError
+from nova_ext_sts.opts import GROUP
+from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from nova_ext_sts.opts import Settings
+    from nova_ext_sts.settings import Settings
     from nova_ext_sts.states import States
 
 #: The group of entry points that the option ``record_source`` names.

@@ -15,24 +15,24 @@ import concurrent.futures
 import dataclasses
 import functools
 import os
-import re
 import time
-import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from oslo_log import log as logging
 
-from nova_ext_sts.opts import GROUP, ConfigurationError
+from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource, RecordsUnavailable
 from nova_ext_sts.records.database import instance_states
 from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.records.templates import filled
+from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from nova_ext_sts.opts import Settings
+    from nova_ext_sts.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -54,8 +54,6 @@ MAX_THREADS = 32
 #: As many faults of single records are remembered, so that each is logged
 #: once.
 MAX_FAULTS = 1000
-
-_HOST = re.compile(r"\[?([^\]]*?)\]?(?::(\d+))?")
 
 
 class _Instance(msgspec.Struct, gc=False):
@@ -259,6 +257,7 @@ class CellRecords(RecordSource):
             row[0]: row[1]
             for row in (self._api.rows(URLS, mapped) if mapped else ())
         }
+        main = self._settings.database
         known = self._cells
         cells = {}
         for cell_id, uuid, name in mappings:
@@ -266,7 +265,7 @@ class CellRecords(RecordSource):
             if own:
                 cells[cell_id] = _Cell(name or uuid, "", own)
                 continue
-            url = self._filled(urls.get(uuid) or "")
+            url = filled(urls.get(uuid) or "", main.url if main else None)
             before = known.get(cell_id)
             cells[cell_id] = (
                 before
@@ -300,16 +299,6 @@ class CellRecords(RecordSource):
             return _Cell(name, url, None, fault)
         return _Cell(name, url, database)
 
-    def _filled(self, template: str) -> str:
-        """Return a cell's URL, filled in from the URL of the instances."""
-        database = self._settings.database
-        if database is None:
-            return template
-        try:
-            return template.format(**_parts(database.url))
-        except (AttributeError, LookupError, ValueError):
-            return template
-
     def _log_fault(self, what: str, why: str) -> None:
         """Log what is wrong with one record, once."""
         if what not in self._faults:
@@ -317,37 +306,3 @@ class CellRecords(RecordSource):
                 self._faults.clear()
             self._faults.add(what)
             LOG.warning("The %s cannot be read: %s", what, why)
-
-
-def _parts(url: str) -> dict[str, str | int | None]:
-    """Return the parts of a URL that a cell's template can name.
-
-    They are taken as they stand in the URL, %-codes and all, since they go
-    into a URL again; one that is missing is None, as for Nova. Several hosts
-    in the netloc have their parts numbered, too.
-    """
-    split = urllib.parse.urlparse(url)
-    parts: dict[str, str | int | None] = {
-        "scheme": split.scheme,
-        "path": split.path.lstrip("/"),
-        "query": split.query,
-        "fragment": split.fragment,
-    }
-    netlocs = {"": split.netloc}
-    if "," in split.netloc:
-        netlocs |= {
-            str(number): netloc
-            for number, netloc in enumerate(split.netloc.split(","), 1)
-        }
-    for number, netloc in netlocs.items():
-        userinfo, _, host = netloc.rpartition("@")
-        username, _, password = userinfo.partition(":")
-        match = _HOST.fullmatch(host)
-        hostname, port = match.groups() if match else (host, None)
-        parts |= {
-            f"username{number}": username or None,
-            f"password{number}": password or None,
-            f"hostname{number}": hostname or None,
-            f"port{number}": port,
-        }
-    return parts

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nova_ext_sts.opts import GROUP, ConfigurationError
+from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource
 from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import States
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from nova_ext_sts.opts import Settings
+    from nova_ext_sts.settings import Settings
 
 #: The table in each of Nova's cell databases. Whether a row is ``deleted`` or
 #: ``hidden`` is not asked: a uuid is unique, and deleted servers are shown.

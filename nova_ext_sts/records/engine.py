@@ -1,129 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """One database, read through SQLAlchemy: pooled, read-only, with time-outs.
 
-Plain engines and plain SELECTs. What differs between database systems and
-their drivers stands in the tables below.
+Plain engines and plain SELECTs, which need none of what oslo.db adds: its ping
+and its retries would cost each lookup more than the query.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import math
 import os
 import urllib.parse
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from nova_ext_sts.opts import ConfigurationError
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.records.systems import SYSTEMS, System, driver_of
+from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from nova_ext_sts.opts import Database
+    from nova_ext_sts.settings import Database
 
 #: A page of a list is one statement, whatever its length up to this.
 CHUNK = 10_000
-
-
-class System(NamedTuple):
-    """How one database system is asked for many ids at once.
-
-    ``among`` takes all ids as one parameter where the system has a way to do
-    that, so that no length of page makes a statement of its own.
-    """
-
-    among: str
-    parameter: Callable[[Sequence[str]], Any]
-    expanding: bool
-    #: Run on each new connection: reads only, and no read lasts longer than
-    #: the {seconds} or {milliseconds} of the time-out.
-    session: tuple[str, ...]
-
-
-SYSTEMS = {
-    "sqlite": System(
-        among="IN (SELECT value FROM json_each(:ids))",
-        parameter=json.dumps,
-        expanding=False,
-        session=("PRAGMA query_only = ON",),
-    ),
-    "mysql": System(
-        among="IN :ids",
-        parameter=list,
-        expanding=True,
-        session=(
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
-            "READ ONLY",
-        ),
-    ),
-    "postgresql": System(
-        among="= ANY(:ids)",
-        parameter=list,
-        expanding=False,
-        session=(
-            "SET SESSION CHARACTERISTICS AS TRANSACTION "
-            "ISOLATION LEVEL READ COMMITTED, READ ONLY",
-            "SET statement_timeout = {milliseconds}",
-        ),
-    ),
-}
-# SQLAlchemy's second name for the one system.
-SYSTEMS["mariadb"] = SYSTEMS["mysql"]
-
-
-class Driver(NamedTuple):
-    """What is particular to one DB-API driver."""
-
-    #: What to install to have it.
-    package: str
-    #: The time-out, in seconds, as arguments of the driver's connect().
-    timeouts: Callable[[float], dict[str, Any]]
-
-
-# libpq takes whole seconds, and no fewer than two.
-def _libpq_timeouts(seconds: float) -> dict[str, Any]:
-    return {
-        "connect_timeout": max(2, math.ceil(seconds)),
-        "tcp_user_timeout": round(seconds * 1000),
-    }
-
-
-#: Keyed by SQLAlchemy's name for the driver.
-DRIVERS = {
-    "pysqlite": Driver(
-        package="Python with SQLite",
-        # How long a read waits while somebody else writes.
-        timeouts=lambda seconds: {"timeout": seconds},
-    ),
-    "pymysql": Driver(
-        package="nova-ext-sts[mysql]",
-        # connect_timeout alone would hang on a server that accepts and then
-        # stays silent.
-        timeouts=lambda seconds: dict.fromkeys(
-            ("connect_timeout", "read_timeout", "write_timeout"), seconds
-        ),
-    ),
-    "mysqldb": Driver(
-        package="nova-ext-sts[mysqlclient]",
-        timeouts=lambda seconds: dict.fromkeys(
-            ("connect_timeout", "read_timeout", "write_timeout"),
-            math.ceil(seconds),
-        ),
-    ),
-    "psycopg": Driver(
-        package="nova-ext-sts[postgresql]", timeouts=_libpq_timeouts
-    ),
-    "psycopg2": Driver(package="psycopg2", timeouts=_libpq_timeouts),
-}
-
-#: What an error advises.
-_USUAL = ("mysql+pymysql", "mysql+mysqldb", "postgresql+psycopg", "sqlite")
 
 
 class ReadOnlyDatabase:
@@ -138,7 +42,7 @@ class ReadOnlyDatabase:
     def __init__(self, settings: Database) -> None:
         self.settings = settings
         self._url = _parsed(settings)
-        self._driver = _driver(self._url, settings.name)
+        self._driver = driver_of(self._url, settings.name)
         self._outage = Outage(f"the {settings.name} ({_place(self._url)})")
         # One engine for each process: the sockets of a parent are not the
         # child's to use.
@@ -305,27 +209,6 @@ def _place(url: sa.URL) -> str:
         database=url.database,
     )
     return place.render_as_string()
-
-
-def _driver(url: sa.URL, name: str) -> Driver:
-    """Return the URL's driver, once it is sure that it can be imported."""
-    try:
-        dialect = url.get_dialect()
-        driver = DRIVERS[dialect.driver]
-    except (exc.NoSuchModuleError, KeyError):
-        raise ConfigurationError(
-            f"The URL of the {name} names {url.drivername}, which cannot be "
-            f"read: use one of {', '.join(_USUAL)}."
-        ) from None
-    try:
-        dialect.import_dbapi()
-    except ImportError:
-        raise ConfigurationError(
-            f"The driver {dialect.driver}, which the URL of the {name} names "
-            f"({url.drivername}), is not installed: install {driver.package}, "
-            f"or use one of {', '.join(_USUAL)}."
-        ) from None
-    return driver
 
 
 def _open_existing(

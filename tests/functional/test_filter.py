@@ -14,7 +14,7 @@ import pytest
 from stevedore.extension import ExtensionManager
 
 from nova_ext_sts import ExtendedStatus, filter_factory
-from nova_ext_sts.opts import ConfigurationError
+from nova_ext_sts.settings import ConfigurationError
 from tests.applications import JSON, Client, answering, filtered
 
 if TYPE_CHECKING:

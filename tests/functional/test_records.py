@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from nova_ext_sts import opts
+from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, load
 from nova_ext_sts.records.engine import ReadOnlyDatabase
 from nova_ext_sts.states import States
@@ -33,7 +33,7 @@ CELL0 = "00000000-0000-0000-0000-000000000000"
 
 def source(**options: Any) -> RecordSource:
     """Return a record source of these options."""
-    return load(opts.settings(cfg.ConfigOpts(), options))
+    return load(settings.read(cfg.ConfigOpts(), options))
 
 
 # One database.
@@ -464,50 +464,15 @@ def test_template_is_filled_from_the_instances_url(
     assert records.lookup(["a"]) == {"a": States("active", None, 1)}
 
 
-@pytest.mark.parametrize(
-    ("template", "url", "filled"),
-    [
-        (
-            "{scheme}://{username}:{password}@{hostname}:{port}/x?{query}",
-            "mysql+pymysql://u:p%40ss@db:3307/nova?charset=utf8#f",
-            "mysql+pymysql://u:p%40ss@db:3307/x?charset=utf8",
-        ),
-        (
-            "{hostname}:{port}/{path}#{fragment}",
-            "x://[::1]/a/b#f",
-            "::1:None/a/b#f",
-        ),
-        ("{username}{password}", "x://h/a", "NoneNone"),
-        (
-            "{username1}{password1}{hostname1}{port1} {username2}{hostname2}"
-            "{port2}",
-            "x://u:p@h:1,v:q@i:2/a",
-            "uph1 vi2",
-        ),
-        ("{unknown}", "x://h/a", "{unknown}"),
-        ("{username3}", "x://u@h,v@i/a", "{username3}"),
-        ("{", "x://h/a", "{"),
-        ("{0}", "x://h/a", "{0}"),
-        ("{port.x}", "x://h/a", "{port.x}"),
-        ("mysql://plain/x", "x://h/a", "mysql://plain/x"),
-    ],
-)
-def test_template_is_filled_as_nova_fills_it(
-    template: str, url: str, filled: str
-) -> None:
-    records: Any = source(connection=url, api_connection="sqlite://")
-    assert records._filled(template) == filled
-
-
 def test_galera_is_asked_to_wait_as_nova_asks_it(tmp_path: Path) -> None:
     with made("mysql", tmp_path) as database:
-        settings = opts.Database(
+        database_settings = settings.Database(
             name="x",
             url=database.url,
             wsrep_sync_wait=5,
             parameters="charset=utf8mb4",
         )
-        rows = ReadOnlyDatabase(settings).rows(
+        rows = ReadOnlyDatabase(database_settings).rows(
             "SELECT @@wsrep_sync_wait, @@character_set_client"
         )
         assert list(map(tuple, rows)) == [(5, "utf8mb4")]
