@@ -7,12 +7,14 @@ import enum
 import re
 from typing import TYPE_CHECKING
 
+from nova_ext_sts import extension
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
 class Call(enum.Enum):
-    """The calls whose responses the extension describes.
+    """The calls whose responses the extension describes, or appears in.
 
     The value is the call's path, behind the API's endpoint, as a pattern. The
     names in lower case are those of the option ``calls``.
@@ -21,6 +23,12 @@ class Call(enum.Enum):
     LIST = "servers"
     DETAIL = "servers/detail"
     SHOW = "servers/[^/]+?"
+    EXTENSIONS = "extensions"
+    EXTENSION = f"extensions/{extension.ALIAS}"
+
+
+#: Those that the option ``announce`` switches.
+ANNOUNCING = frozenset((Call.EXTENSIONS, Call.EXTENSION))
 
 
 #: An endpoint is a mount point (SCRIPT_NAME, which is not looked at), a
@@ -47,7 +55,10 @@ def call_of(environ: WSGIEnvironment) -> Call | None:
         return None
     path = environ.get("PATH_INFO", "")
     at = path.rfind("/servers")
-    if at == -1 or path.find("/", at + len("/servers/"), -1) != -1:
+    if at == -1:
+        if "/extensions" not in path:
+            return None
+    elif path.find("/", at + len("/servers/"), -1) != -1:
         return None
     match = _PATH.fullmatch(path)
     # lastgroup is the one alternative that matched.

@@ -13,3 +13,7 @@ ATTRIBUTES = (
     f"{ALIAS}:task_state",
     f"{ALIAS}:power_state",
 )
+
+#: What is put right in an entry of the application's own; Nova has listed a
+#: placeholder for the namespace, and another date, since API v2.1.
+RIGHT = {"namespace": NAMESPACE, "updated": UPDATED}

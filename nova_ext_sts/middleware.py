@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 from oslo_log import log as logging
 from oslo_middleware import base
 
-from nova_ext_sts import codings, documents, records, responses, settings
-from nova_ext_sts.calls import Call, call_of
+from nova_ext_sts import codings, records, responses, settings
+from nova_ext_sts.announcements import ANNOUNCERS
+from nova_ext_sts.calls import ANNOUNCING, Call, call_of
 from nova_ext_sts.capture import Capture, Whole, for_whole
+from nova_ext_sts.documents import READERS
+from nova_ext_sts.media import Media, media_of
+from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
 from nova_ext_sts.states import NO_STATES
 
@@ -44,8 +48,9 @@ class ExtendedStatus(base.ConfigurableMiddleware):
 
     The responses to GET list, detail and show get ``OS-EXT-STS:vm_state``,
     ``OS-EXT-STS:task_state`` and ``OS-EXT-STS:power_state`` for every server,
-    read from the instance records; what the application wrote stays, byte for
-    byte. Every other response passes as it is.
+    read from the instance records; the responses to GET /extensions and
+    /extensions/OS-EXT-STS tell of the extension. What the application wrote
+    stays, byte for byte, and every other response passes as it is.
 
     One object serves all threads; it keeps nothing of a request.
 
@@ -72,7 +77,10 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         super().__init__(application, conf)
         self.settings = settings.read(self.oslo_conf, self.conf)
         self._calls = frozenset(
-            call for call in Call if call.name.lower() in self.settings.calls
+            call
+            for call in Call
+            if call.name.lower() in self.settings.calls
+            or (call in ANNOUNCING and self.settings.announce)
         )
         self._source = records.load(self.settings)
         self._outage = Outage(
@@ -104,25 +112,28 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         if call is None or call not in self._calls:
             return self.application(environ, start_response)
         capture = Capture(
-            start_response, self._is_wanted, self.settings.max_body_size
+            start_response,
+            functools.partial(self._is_wanted, call),
+            self.settings.max_body_size,
         )
         body = capture.call(self.application, for_whole(environ))
         head = capture.head
         if head is None or not isinstance(body, Whole):
             return body
-        extended = self._extended(call, head, b"".join(body))
-        if extended is not None:
-            head, body[:] = extended[0], [extended[1]]
+        changed = self._changed(call, head, b"".join(body))
+        if changed is not None:
+            head, body[:] = changed[0], [changed[1]]
         head.send(start_response)
         return body
 
-    def _is_wanted(self, head: Head) -> bool:
-        """Say whether a response can hold servers, and can be read."""
+    def _is_wanted(self, call: Call, head: Head) -> bool:
+        """Say whether a response is to be changed, as far as its head says."""
+        if head.status[:3] not in ("200", "203"):
+            return head.status[:3] == "404" and call is Call.EXTENSION
         length = head.header("content-length")
         coding = _coding(head)
         return (
-            head.status[:3] in ("200", "203")
-            and documents.is_known(head.header("content-type"))
+            media_of(head.header("content-type")) is not None
             and (not coding or codings.is_known(coding))
             and not (
                 length.isdecimal()
@@ -130,48 +141,66 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             )
         )
 
-    def _extended(
+    def _changed(
         self, call: Call, head: Head, body: bytes
     ) -> tuple[Head, bytes] | None:
-        """Return the response with states, or None where it stays as it is."""
-        started = time.perf_counter()
+        """Return what goes out instead, or None where nothing does."""
+        media = media_of(head.header("content-type")) or Media("json", None)
+        if head.status[:3] == "404":
+            document = ANNOUNCERS[media.format].document
+            return responses.found(head.headers, media.format, document)
         coding = _coding(head)
         try:
             if coding:
                 body = codings.decoded(
                     body, coding, self.settings.max_body_size
                 )
-            document = documents.read(
-                body,
-                head.header("content-type"),
-                call,
-                overwrite=self.settings.overwrite,
-            )
-            ids = document.server_ids
-            states = self._states(ids) if ids else {}
-            if not states:
-                return None
-            body = document.splice(states)
+            if call in ANNOUNCING:
+                return self._announced(call, head, media, body)
+            return self._extended(call, head, media, body)
         except (ValueError, RecursionError) as error:
             LOG.debug("A response to %s passes as it is: %r", call, error)
             return None
-        except records.RecordsUnavailable:
-            return responses.unavailable(
-                head.headers, math.ceil(self.settings.timeout)
-            )
-        headers = responses.fitted(
-            head.headers, len(body), decoded=bool(coding)
+
+    def _announced(
+        self, call: Call, head: Head, media: Media, body: bytes
+    ) -> tuple[Head, bytes] | None:
+        """Return the response with the extension's own entry put right."""
+        announcer = ANNOUNCERS[media.format]
+        put_right = (
+            announcer.listed if call is Call.EXTENSIONS else announcer.shown
         )
+        right = put_right(body, media.charset)
+        return None if right is body else _fitting(head, right)
+
+    def _extended(
+        self, call: Call, head: Head, media: Media, body: bytes
+    ) -> tuple[Head, bytes] | None:
+        """Return the response with its servers' states."""
+        started = time.perf_counter()
+        document = READERS[media.format](
+            body,
+            call,
+            overwrite=self.settings.overwrite,
+            charset=media.charset,
+        )
+        ids = document.server_ids
+        try:
+            states = self._states(ids) if ids else {}
+        except RecordsUnavailable:
+            return responses.unavailable(
+                head.headers, media.format, math.ceil(self.settings.timeout)
+            )
+        if not states:
+            return None
+        head, body = _fitting(head, document.splice(states))
         if self.settings.server_timing:
             milliseconds = (time.perf_counter() - started) * 1000
-            headers.append(
-                (
-                    "Server-Timing",
-                    f"ext-sts;dur={milliseconds:.1f};"
-                    f'desc="{len(ids)} servers"',
-                )
+            timing = (
+                f'ext-sts;dur={milliseconds:.1f};desc="{len(ids)} servers"'
             )
-        return head._replace(headers=headers), body
+            head.headers.append(("Server-Timing", timing))
+        return head, body
 
     def _states(self, ids: Sequence[str]) -> Mapping[str, States]:
         """Return the states to add: the records', and nulls if wanted.
@@ -181,7 +210,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         try:
             states = self._records([id_ for id_ in ids if _is_askable(id_)])
             unknown: Collection[str] = ()
-        except records.RecordsUnavailable as error:
+        except RecordsUnavailable as error:
             if self.settings.on_error == "fail":
                 raise
             states = error.records
@@ -196,7 +225,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             return {}
         try:
             found = dict(self._source.lookup(ids))
-        except records.RecordsUnavailable as error:
+        except RecordsUnavailable as error:
             if not error.logged:
                 self._outage.failed(error.reason)
             raise
@@ -204,9 +233,16 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             # A record source may be anybody's, and the response is not its
             # to lose. What an unknown error says may hold a password.
             self._outage.failed(f"it raised {type(error).__name__}")
-            raise records.RecordsUnavailable("it failed") from error
+            raise RecordsUnavailable("it failed") from error
         self._outage.succeeded()
         return found
+
+
+def _fitting(head: Head, body: bytes) -> tuple[Head, bytes]:
+    headers = responses.fitted(
+        head.headers, len(body), decoded=bool(_coding(head))
+    )
+    return head._replace(headers=headers), body
 
 
 def _coding(head: Head) -> str:

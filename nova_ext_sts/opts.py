@@ -23,6 +23,15 @@ The default is what the extension's specification describes. Nova itself leaves
 there: a site that is tested against them sets ``detail,show``.
 """,
     ),
+    cfg.BoolOpt(
+        "announce",
+        default=True,
+        help="""
+Whether GET /extensions lists the extension once, with its real namespace, and
+GET /extensions/OS-EXT-STS answers 200 where the application does not know it.
+Nova itself lists a placeholder.
+""",
+    ),
     cfg.StrOpt(
         "record_source",
         help="""
@@ -125,7 +134,8 @@ response that lacks none costs no lookup.
         help="""
 The largest response body, in bytes, that is held to be extended (of a
 compressed one: the body it decodes to). A larger one passes untouched, as the
-application streams it.
+application streams it. XML has a limit of its own, 8 MiB, since a hostile body
+of that size takes seconds to parse.
 """,
     ),
     cfg.BoolOpt(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from nova_ext_sts.capture import Head
@@ -22,6 +21,16 @@ _OF_BYTES = frozenset(
         "repr-digest",
     )
 )
+
+#: The Compute API's fault, by the format of the response that it replaces.
+_UNAVAILABLE = {
+    "json": b'{"serviceUnavailable": {"code": 503, "message": "The states of '
+    b'servers cannot be read now."}}',
+    "xml": b"<?xml version='1.0' encoding='UTF-8'?>\n"
+    b'<serviceUnavailable xmlns="http://docs.openstack.org/compute/api/v1.1" '
+    b'code="503"><message>The states of servers cannot be read now.</message>'
+    b"</serviceUnavailable>",
+}
 
 
 def fitted(headers: Headers, length: int, *, decoded: bool) -> Headers:
@@ -47,25 +56,39 @@ def fitted(headers: Headers, length: int, *, decoded: bool) -> Headers:
     return fitting
 
 
-def unavailable(headers: Headers, retry_after: int) -> tuple[Head, bytes]:
+def unavailable(
+    headers: Headers, format: str, retry_after: int
+) -> tuple[Head, bytes]:
     """Return a 503 in the Compute API's fault format.
 
-    :param headers: of the response in whose place it goes out; those that
-        describe its body are replaced
+    :param headers: of the response in whose place it goes out
+    :param format: of that response, as in ``media.FORMATS``
     :param retry_after: seconds
     """
-    fault = {
-        "serviceUnavailable": {
-            "code": 503,
-            "message": "The states of servers cannot be read now.",
-        }
-    }
-    body = json.dumps(fault).encode()
+    body = _UNAVAILABLE[format]
     kept = [
         (name, value)
-        for name, value in fitted(headers, len(body), decoded=True)
-        if name.lower() not in ("content-type", "retry-after")
+        for name, value in _described(headers, format, body)
+        if name.lower() != "retry-after"
     ]
-    kept.append(("Content-Type", "application/json"))
     kept.append(("Retry-After", str(retry_after)))
     return Head("503 Service Unavailable", kept), body
+
+
+def found(headers: Headers, format: str, body: bytes) -> tuple[Head, bytes]:
+    """Return a 200 with a body of our own.
+
+    :param headers: of the 404 in whose place it goes out
+    :param format: of the body, as in ``media.FORMATS``
+    """
+    return Head("200 OK", _described(headers, format, body)), body
+
+
+def _described(headers: Headers, format: str, body: bytes) -> Headers:
+    """Return an application's headers for a body of our own."""
+    others = [
+        (name, value)
+        for name, value in fitted(headers, len(body), decoded=True)
+        if name.lower() != "content-type"
+    ]
+    return [*others, ("Content-Type", f"application/{format}")]

@@ -48,6 +48,7 @@ class Settings:
     """What one filter was configured with. Nothing here changes later."""
 
     calls: frozenset[str]
+    announce: bool
     record_source: str
     #: The instances' database, or None where none is configured.
     database: Database | None
@@ -87,6 +88,7 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
     api_database = _owned(nova_api, api) if api else nova_api
     return Settings(
         calls=frozenset(values["calls"]),
+        announce=values["announce"],
         record_source=values["record_source"]
         or _record_source(own, api, api_database),
         database=database if database.url else None,

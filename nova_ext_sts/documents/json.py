@@ -10,22 +10,27 @@ that the application wrote goes out as it came.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
-from typing import TYPE_CHECKING, Any, AnyStr
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nova_ext_sts import extension
 from nova_ext_sts.calls import Call
+from nova_ext_sts.documents.positions import (
+    GAP,
+    after,
+    check_encoding,
+    named_values,
+    value_span,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from nova_ext_sts.documents.positions import Span
     from nova_ext_sts.states import States
-
-    Span = tuple[int, int]
 
 _UNSET = msgspec.UNSET
 
@@ -59,8 +64,7 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MEMBER = {Call.LIST: "servers", Call.DETAIL: "servers", Call.SHOW: "server"}
 
 _WHITE = b" \t\n\r"
-_GAP = re.compile(rb"[ \t\n\r]*,?[ \t\n\r]*")
-_SPACE = re.compile(r"[ \t\n\r]*")
+
 
 #: A body as APIs write it begins with the member that holds the servers, …
 _HEAD = {
@@ -73,9 +77,6 @@ _HEAD = {
 _LINKS = b'"servers_links"'
 _LINKS_REACH = 4096  # bytes from the end of the body
 
-#: Steps over one value. The numbers, of any length, are not made.
-_value_at = json.JSONDecoder(parse_int=len, parse_float=len).raw_decode
-
 
 class Servers:
     """The servers of one response to list, detail or show.
@@ -87,21 +88,29 @@ class Servers:
     :param body: the response's body, after any content coding
     :param call: the call that was answered
     :param overwrite: whether states that the application gave are replaced
+    :param charset: means nothing in JSON, which is UTF-8 (RFC 8259)
     :raises ValueError: the body is not a valid document of that call
     :raises RecursionError: it is nested too deeply, as it is from ``splice``
     """
 
     __slots__ = ("_body", "_call", "_overwrite", "_servers", "_span")
 
-    def __init__(self, body: bytes, call: Call, *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        call: Call,
+        *,
+        overwrite: bool,
+        charset: str | None = None,
+    ) -> None:
         self._body = body
         self._call = call
         self._overwrite = overwrite
-        _check_encoding(body)
+        check_encoding(body)
         try:
             servers = self._decode(_usual_span(body, _MEMBER[call]))
         except ValueError:
-            servers = self._decode(_exact_span(body, _MEMBER[call]))
+            servers = self._decode(value_span(body, _MEMBER[call]))
         #: One for each element: a server that lacks states, or None.
         self._servers: Sequence[_Server | None] = [
             server
@@ -186,7 +195,7 @@ class Servers:
         if self._call is Call.SHOW:
             return [end]
         ends = []
-        pos = _after(_GAP, body, start + 1)
+        pos = after(GAP, body, start + 1)
         # What separates two objects hardly ever changes within a list.
         separator = b", {"
         step = 2
@@ -196,7 +205,7 @@ class Servers:
             if body.startswith(separator, end):
                 pos = end + step
             else:
-                pos = _after(_GAP, body, end)
+                pos = after(GAP, body, end)
                 separator = body[end:pos] + b"{"
                 step = pos - end
         return ends
@@ -210,7 +219,7 @@ class Servers:
         :param end: where this one ends
         """
         values = dict(zip(extension.ATTRIBUTES, states, strict=True))
-        for name, first, last in _named_values(self._body[before:end]):
+        for name, first, last in named_values(self._body[before:end]):
             if name in values:
                 value = json.dumps(values[name]).encode()
                 yield before + first, before + last, value
@@ -238,20 +247,6 @@ def _server(raw: msgspec.Raw) -> _Server | None:
         return None
 
 
-def _check_encoding(body: bytes) -> None:
-    """Raise ValueError unless the body is UTF-8.
-
-    msgspec looks at the encoding of those strings only that it makes.
-    """
-    if not body.isascii():
-        # In steps, since the text of one body takes up to four times its size.
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        step = 65536
-        for start in range(0, len(body), step):
-            decoder.decode(body[start : start + step])
-        decoder.decode(b"", final=True)
-
-
 def _usual_span(body: bytes, name: str) -> Span:
     """Return where the member ``name`` has its value in a body as usual.
 
@@ -274,42 +269,7 @@ def _usual_span(body: bytes, name: str) -> Span:
     return head.end(), _before_white(body, end)
 
 
-def _exact_span(body: bytes, name: str) -> Span:
-    """Return where the last top-level member ``name`` has its value.
-
-    :raises ValueError: the body is not an object with such a member
-    """
-    msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    spans = [span for member, *span in _named_values(body) if member == name]
-    if not spans:
-        raise ValueError(f"no member {name}")
-    start, end = spans[-1]
-    return start, end
-
-
-def _named_values(body: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield (name, start, end) of each member of the object in valid JSON."""
-    # One character for each byte, so that the positions are those of the
-    # bytes. Names outside ASCII come out wrong, and none of them is ours.
-    text = body.decode("latin-1")
-    pos = _after(_SPACE, text, text.index("{") + 1)
-    while text[pos] != "}":
-        name, pos = _value_at(text, pos)
-        start = _after(_SPACE, text, text.index(":", pos) + 1)
-        _, end = _value_at(text, start)
-        yield name, start, end
-        pos = _after(_SPACE, text, end)
-        if text[pos] == ",":
-            pos = _after(_SPACE, text, pos + 1)
-
-
 def _before_white(body: bytes, end: int) -> int:
     while end and body[end - 1] in _WHITE:
         end -= 1
     return end
-
-
-def _after(pattern: re.Pattern[AnyStr], text: AnyStr, pos: int) -> int:
-    """Return where ``text`` goes on behind what ``pattern`` matches."""
-    match = pattern.match(text, pos)
-    return match.end() if match else pos

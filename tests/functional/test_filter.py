@@ -9,6 +9,7 @@ import re
 import threading
 import zlib
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pytest
 from stevedore.extension import ExtensionManager
@@ -465,6 +466,152 @@ def test_filter_is_a_configurable_middleware() -> None:
     application = answering(LIST)
     extended = ExtendedStatus(application, {"connection": "sqlite://"})
     assert extended.application is application
+
+
+# XML.
+
+XML = ("Content-Type", "application/xml; charset=UTF-8")
+COMPUTE = "http://docs.openstack.org/compute/api/v1.1"
+XML_LIST = (
+    f'<?xml version="1.0"?>\n<servers xmlns="{COMPUTE}"><server id="a"/>'
+    '<server id="b"/></servers>'
+).encode()
+EXTENDED_XML_LIST = (
+    '<?xml version="1.0"?>\n<servers xmlns:OS-EXT-STS="http://docs.openstack'
+    f'.org/compute/ext/extended_status/api/v1.1" xmlns="{COMPUTE}"><server '
+    'OS-EXT-STS:vm_state="active" OS-EXT-STS:task_state="rebooting" '
+    'OS-EXT-STS:power_state="1" id="a"/><server id="b"/></servers>'
+).encode()
+
+
+def test_servers_in_xml_get_their_states(connection: str) -> None:
+    client = filtered(answering(XML_LIST, XML), connection=connection)
+    for path in ("/servers", "/servers/detail.xml"):
+        response = client.get(path)
+        assert response.body == EXTENDED_XML_LIST
+        assert response.headers == [
+            XML,
+            ("Content-Length", str(len(EXTENDED_XML_LIST))),
+        ]
+
+
+def test_charset_of_the_content_type_is_that_of_the_xml(
+    connection: str,
+) -> None:
+    media_type = 'application/vnd.openstack.compute+xml; Charset="UTF-16"'
+    application = answering(
+        XML_LIST.decode().encode("utf-16-le"), ("Content-Type", media_type)
+    )
+    client = filtered(application, connection=connection)
+    assert client.get("/servers").body.decode("utf-16-le").encode() == (
+        EXTENDED_XML_LIST
+    )
+
+
+def test_xml_that_is_not_well_formed_passes_with_one_debug_line(
+    connection: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "nova_ext_sts")
+    body = XML_LIST.replace(b"/>", b">")
+    client = filtered(answering(body, XML), connection=connection)
+    assert client.get("/servers").body == body
+    (record,) = caplog.records
+    assert record.levelno == logging.DEBUG
+    assert "passes as it is" in record.getMessage()
+
+
+def test_fault_is_in_xml_where_the_response_was(no_connection: str) -> None:
+    client = filtered(
+        answering(XML_LIST, XML), connection=no_connection, on_error="fail"
+    )
+    response = client.get("/servers")
+    assert response.status == "503 Service Unavailable"
+    assert ("Content-Type", "application/xml") in response.headers
+    fault = ElementTree.fromstring(response.body)  # noqa: S314 - our own
+    assert fault.tag == f"{{{COMPUTE}}}serviceUnavailable"
+    assert fault.get("code") == "503"
+    assert fault.findtext(f"{{{COMPUTE}}}message") == (
+        "The states of servers cannot be read now."
+    )
+
+
+# The extension's own entry.
+
+ENTRY = {
+    "alias": "OS-EXT-STS",
+    "description": "Extended Status support.",
+    "links": [],
+    "name": "ExtendedStatus",
+    "namespace": "http://docs.openstack.org/compute/ext/extended_status/api/"
+    "v1.1",
+    "updated": "2011-11-03T00:00:00Z",
+}
+
+
+def test_extension_is_listed(no_connection: str) -> None:
+    client = filtered(
+        answering(b'{"extensions": [{"alias": "x"}]}'),
+        connection=no_connection,
+        calls=[],
+    )
+    response = client.get("/v2.1/extensions")
+    assert response.json == {"extensions": [{"alias": "x"}, ENTRY]}
+    again = filtered(
+        answering(response.body, ("ETag", "x"), JSON), connection=no_connection
+    ).get("/v2.1/extensions")
+    assert (again.body, again.names) == (
+        response.body,
+        ["ETag", "Content-Type"],
+    )
+
+
+def test_placeholder_in_the_extensions_entry_is_put_right(
+    no_connection: str,
+) -> None:
+    body = json.dumps(
+        {"extension": {**ENTRY, "namespace": "x", "updated": "y"}}
+    ).encode()
+    client = filtered(answering(body), connection=no_connection)
+    assert client.get("/extensions/OS-EXT-STS").json == {"extension": ENTRY}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "answered"),
+    [
+        ("application/json; charset=UTF-8", "application/json"),
+        ("application/xml", "application/xml"),
+        ("text/html", "application/json"),
+    ],
+)
+def test_extension_is_found_where_the_application_knows_none(
+    no_connection: str, content_type: str, answered: str
+) -> None:
+    application = answering(
+        b"not found",
+        ("X-Compute-Request-Id", "req-1"),
+        ("Content-Type", content_type),
+        ("Content-Length", "9"),
+        status="404 Not Found",
+    )
+    client = filtered(application, connection=no_connection)
+    response = client.get("/extensions/OS-EXT-STS")
+    assert response.status == "200 OK"
+    assert response.headers == [
+        ("X-Compute-Request-Id", "req-1"),
+        ("Content-Length", str(len(response.body))),
+        ("Content-Type", answered),
+    ]
+    if answered == "application/json":
+        assert response.json == {"extension": ENTRY}
+    else:
+        (description,) = ElementTree.fromstring(response.body)  # noqa: S314
+        assert description.text == ENTRY["description"]
+    assert client.get("/extensions").status == "404 Not Found"
+    silent = filtered(application, connection=no_connection, announce="no")
+    assert silent.get("/extensions/OS-EXT-STS").body == b"not found"
+
+
+# Record sources of others.
 
 
 @pytest.fixture

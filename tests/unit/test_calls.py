@@ -27,6 +27,8 @@ def called(path: str, method: str = "GET", mount: str = "") -> Call | None:
         ("/servers/details", Call.SHOW),
         ("/servers/servers", Call.SHOW),
         ("/servers/a b.c", Call.SHOW),
+        ("/extensions", Call.EXTENSIONS),
+        ("/extensions/OS-EXT-STS", Call.EXTENSION),
     ],
 )
 def test_call_is_known_behind_every_endpoint(
@@ -55,6 +57,9 @@ def test_mount_point_is_not_looked_at() -> None:
         "/v2.1/6f70656e/os-hypervisors/host/servers",
         "/v3/6f70656e/servers",
         "/servers//",
+        "/extensions/OS-DCF",
+        "/extensions/os-ext-sts",
+        "/extensions/OS-EXT-STS/x",
         "/flavors",
         "/os-server-groups",
         "servers",

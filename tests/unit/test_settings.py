@@ -170,7 +170,7 @@ BAD = [
     (
         {"conection": "sqlite://"},
         "Unknown option conection in the section of the filter: the options "
-        "are api_connection, calls, cell_connection, connection, "
+        "are announce, api_connection, calls, cell_connection, connection, "
         "max_body_size, max_connections, missing_record, on_error, overwrite, "
         "record_source, server_timing, timeout.",
     ),
