@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Compute API behind the filter, without states of its own.
 
-It speaks version 2.1 without later microversions: discovery, flavors, and the
-list, detail and show of servers, all read-only. Deleted servers are listed
+It speaks version 2.1 without later microversions: discovery, extensions,
+flavors, and the list, detail and show of servers, all read-only, in JSON and,
+as API v2 did, in XML. Deleted servers are listed
 too, as Nova lists them for an administrator who asks for them. Of Nova's many
 query parameters it knows ``limit``, ``marker`` and ``name``, a regular
 expression; the others are ignored.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import json
 import re
 import sqlite3
 import urllib.parse
@@ -24,6 +24,12 @@ import webob
 from webob import exc
 
 from nova_ext_sts.demo import fleet
+from nova_ext_sts.demo.representations import (
+    MICROVERSION,
+    format_of,
+    represented,
+    resource_path,
+)
 from nova_ext_sts.states import server_status
 
 if TYPE_CHECKING:
@@ -34,7 +40,6 @@ if TYPE_CHECKING:
     Document = dict[str, Any]
 
 VERSION = "v2.1"
-MICROVERSION = "2.1"
 
 #: The longest page, whatever a client asks for; Nova's default.
 MAX_LIMIT = 1000
@@ -58,6 +63,18 @@ FLAVOR = {
     "OS-FLV-DISABLED:disabled": False,
     "OS-FLV-EXT-DATA:ephemeral": 0,
     "os-flavor-access:is_public": True,
+}
+
+#: An extension that is not the filter's, so that the list is not empty.
+EXTENSION = {
+    "alias": "OS-DCF",
+    "description": "Disk Management Extension.",
+    "links": [],
+    "name": "DiskConfig",
+    "namespace": (
+        "http://docs.openstack.org/compute/ext/disk_config/api/v1.1"
+    ),
+    "updated": "2011-09-27T00:00:00Z",
 }
 
 _NETWORK = ipaddress.IPv4Network("10.0.0.0/8")
@@ -90,19 +107,21 @@ class ComputeAPI:
     ) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
         request = webob.Request(environ)
+        format = format_of(request)
         try:
-            response = _represented(self._document(request))
+            response = represented(self._document(request), format)
         except exc.HTTPException as error:
-            response = _fault(error)
+            response = _fault(error, format)
         except UnicodeDecodeError:
             response = _fault(
-                exc.HTTPBadRequest("The request's URL is not UTF-8.")
+                exc.HTTPBadRequest("The request's URL is not UTF-8."), format
             )
         except sqlite3.Error as error:
             response = _fault(
                 exc.HTTPServiceUnavailable(
                     f"The demo's servers cannot be read: {error}."
-                )
+                ),
+                format,
             )
         answer: Iterable[bytes] = response(environ, start_response)
         return answer
@@ -112,8 +131,9 @@ class ComputeAPI:
 
         :raises HTTPException: it asks for something that is not there
         """
+        path = resource_path(request.path_info)
         for pattern, answer in _ROUTES:
-            match = pattern.fullmatch(request.path_info)
+            match = pattern.fullmatch(path)
             if not match:
                 continue
             if request.method not in ("GET", "HEAD"):
@@ -145,6 +165,20 @@ class ComputeAPI:
             }
         ]
         return {"version": version}
+
+    def extensions(
+        self, request: webob.Request, project: str | None
+    ) -> Document:
+        """GET /v2.1/extensions"""
+        return {"extensions": [EXTENSION]}
+
+    def extension(
+        self, request: webob.Request, project: str | None, alias: str
+    ) -> Document:
+        """GET /v2.1/extensions/{alias}"""
+        if alias != EXTENSION["alias"]:
+            raise exc.HTTPNotFound("The resource could not be found.")
+        return {"extension": EXTENSION}
 
     def list(self, request: webob.Request, project: str | None) -> Document:
         """GET /v2.1/servers"""
@@ -220,7 +254,7 @@ class ComputeAPI:
 
 #: A project id is never the name of a resource, so that /servers/servers is
 #: the server called "servers".
-_PROJECT = r"/v2\.1(?:/(?P<project>(?!(?:servers|flavors)/)[^/]+))?"
+_PROJECT = r"/v2\.1(?:/(?P<project>(?!(?:extensions|servers|flavors)/)[^/]+))?"
 
 #: What answers each path, the first that matches.
 _ROUTES = [
@@ -228,6 +262,8 @@ _ROUTES = [
     for pattern, answer in (
         (r"", ComputeAPI.versions),
         (r"/v2\.1", ComputeAPI.version),
+        (_PROJECT + "/extensions", ComputeAPI.extensions),
+        (_PROJECT + "/extensions/(?P<alias>[^/]+)", ComputeAPI.extension),
         (_PROJECT + "/servers", ComputeAPI.list),
         (_PROJECT + "/servers/detail", ComputeAPI.detail),
         (_PROJECT + "/servers/(?P<id>[^/]+)", ComputeAPI.show),
@@ -238,25 +274,9 @@ _ROUTES = [
 ]
 
 
-def _represented(document: Document, status: int = 200) -> webob.Response:
-    """Return a document as a response.
-
-    The one place that knows how a document is written: every answer, faults
-    included, goes through here.
-    """
-    response = webob.Response(
-        json.dumps(document).encode(),
-        status=status,
-        content_type="application/json",
-    )
-    response.headers["OpenStack-API-Version"] = f"compute {MICROVERSION}"
-    response.vary = ["OpenStack-API-Version"]
-    return response
-
-
-def _fault(error: exc.HTTPException) -> webob.Response:
+def _fault(error: exc.HTTPException, format: str) -> webob.Response:
     fault = {"code": error.code, "message": error.detail}
-    response = _represented({FAULTS[error.code]: fault}, error.code)
+    response = represented({FAULTS[error.code]: fault}, format, error.code)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response

@@ -7,6 +7,7 @@ It serves the pipeline ``demo`` of the package's api-paste.ini.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.resources
 import os
@@ -51,9 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _arguments(argv)
     try:
-        _run(arguments)
-    except KeyboardInterrupt:
-        pass
+        # waitress takes the interrupt for itself: what comes through here
+        # came before it served.
+        with contextlib.suppress(KeyboardInterrupt):
+            _run(arguments)
     except _Refusal as refusal:
         print(f"{PROGRAM}: {refusal}", file=sys.stderr)
         return 1
