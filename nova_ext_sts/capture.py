@@ -47,6 +47,11 @@ class Head(NamedTuple):
     headers: Headers
     exc_info: ExcInfo = None
 
+    @property
+    def code(self) -> str:
+        """The status code."""
+        return self.status.partition(" ")[0]
+
     def header(self, name: str) -> str:
         """Return the value of a header, those of repeated ones joined."""
         return ", ".join(

@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
+from typing import TYPE_CHECKING
 
-#: zlib's window bits for each coding. "deflate" means the zlib format, but
-#: some send the bare one that it is named after.
-_WINDOWS = {
-    "gzip": (zlib.MAX_WBITS | 16,),
-    "x-gzip": (zlib.MAX_WBITS | 16,),
-    "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def is_known(coding: str) -> bool:
     """Say whether ``decoded`` can decode a coding, in lower case."""
-    return coding in _WINDOWS
+    return coding in _DECODERS
 
 
 def decoded(body: bytes, coding: str, limit: int) -> bytes:
@@ -26,26 +24,37 @@ def decoded(body: bytes, coding: str, limit: int) -> bytes:
     :param limit: the most bytes that may come out
     :raises ValueError: the body is not coded so, or exceeds the limit
     """
-    for window in _WINDOWS[coding]:
-        try:
-            return _inflated(body, window, limit)
-        except zlib.error:
-            continue
-    raise ValueError(f"not a body in the coding {coding}")
+    try:
+        # One byte more than may come out tells that there are more.
+        plain = _DECODERS[coding](body, limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"no body in the coding {coding}: {error}") from error
+    if len(plain) > limit:
+        raise ValueError("decodes to more than max_body_size")
+    return plain
 
 
-def _inflated(body: bytes, window: int, limit: int) -> bytes:
-    # A gzip body may be several in a row.
-    members = []
-    while body:
-        member = zlib.decompressobj(window)
-        # One more than the limit, since 0 would mean that there is none.
-        data = member.decompress(body, limit + 1)
-        limit -= len(data)
-        if limit < 0:
-            raise ValueError("decodes to more than max_body_size")
-        if not member.eof:
-            raise zlib.error("cut short")
-        members.append(data)
-        body = member.unused_data
-    return b"".join(members)
+def _gunzipped(body: bytes, size: int) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+        return file.read(size)
+
+
+def _inflated(body: bytes, size: int) -> bytes:
+    # "deflate" means the zlib format, but some send the bare one that it is
+    # named after.
+    try:
+        stream = zlib.decompressobj()
+        plain = stream.decompress(body, size)
+    except zlib.error:
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        plain = stream.decompress(body, size)
+    if len(plain) < size and (not stream.eof or stream.unused_data):
+        raise EOFError("cut short, or more behind it")
+    return plain
+
+
+_DECODERS: dict[str, Callable[[bytes, int], bytes]] = {
+    "gzip": _gunzipped,
+    "x-gzip": _gunzipped,
+    "deflate": _inflated,
+}

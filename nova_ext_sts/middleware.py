@@ -76,6 +76,8 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     ) -> None:
         super().__init__(application, conf)
         self.settings = settings.read(self.oslo_conf, self.conf)
+        # Nothing reads it again, and it may hold passwords.
+        self.conf = {}
         self._calls = frozenset(
             call
             for call in Call
@@ -102,7 +104,12 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             for name, value in (global_conf or {}).items()
             if name in settings.PASTE_OPTIONS
         } | local_conf
-        return functools.partial(cls, conf=conf)
+
+        # Not a partial: its repr would show the options, passwords included.
+        def filter(application: WSGIApplication) -> ExtendedStatus:
+            return cls(application, conf)
+
+        return filter
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -128,13 +135,15 @@ class ExtendedStatus(base.ConfigurableMiddleware):
 
     def _is_wanted(self, call: Call, head: Head) -> bool:
         """Say whether a response is to be changed, as far as its head says."""
-        if head.status[:3] not in ("200", "203"):
-            return head.status[:3] == "404" and call is Call.EXTENSION
-        length = head.header("content-length")
+        if head.code not in ("200", "203"):
+            return head.code == "404" and call is Call.EXTENSION
+        length = head.header("content-length")[:20]
         coding = _coding(head)
         return (
             media_of(head.header("content-type")) is not None
             and (not coding or codings.is_known(coding))
+            # Not for an application to send; who does may mean it.
+            and not head.header("transfer-encoding")
             and not (
                 length.isdecimal()
                 and int(length) > self.settings.max_body_size
@@ -146,7 +155,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     ) -> tuple[Head, bytes] | None:
         """Return what goes out instead, or None where nothing does."""
         media = media_of(head.header("content-type")) or Media("json", None)
-        if head.status[:3] == "404":
+        if head.code == "404":
             document = ANNOUNCERS[media.format].document
             return responses.found(head.headers, media.format, document)
         coding = _coding(head)

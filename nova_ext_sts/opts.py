@@ -87,6 +87,7 @@ databases x processes x this number.
         "timeout",
         default=5.0,
         min=0.1,
+        max=3600,
         help="""
 The longest, in seconds, that a response waits for its records. ``on_error``
 says what happens then.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
@@ -119,44 +120,64 @@ def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
         try:
             # Never set_override: the configuration is shared, and a second
             # filter would inherit it.
-            values[name] = (
-                _parsed(opt, local[name])
-                if local.get(name) is not None
-                else conf[GROUP][name]
-            )
-        except (ValueError, cfg.ConfigFileValueError) as error:
+            values[name] = _value(opt, conf, local.get(name))
+        except (
+            AttributeError,
+            OverflowError,
+            TypeError,
+            ValueError,
+            cfg.Error,
+        ) as error:
             raise ConfigurationError(
                 f"Bad value for the option {name} of [{GROUP}]: "
                 # A secret may stand in the value that the error repeats.
-                f"{'see its help' if opt.secret else error}."
+                f"{'write a $ as $$' if opt.secret else error}."
             ) from None
     return values
 
 
-def _parsed(opt: cfg.Opt, value: Any) -> Any:
-    if opt.multi:
-        lines = value.splitlines() if isinstance(value, str) else value
-        return [line.strip() for line in lines if line.strip()]
-    return opt.type(value)
+def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, given: Any) -> Any:
+    """Return one option's value, from the filter's own section or the file.
+
+    :param given: what the filter's own section says, or None
+    """
+    if given is None:
+        value = conf[GROUP][opt.name]
+    elif opt.multi:
+        lines = given.splitlines() if isinstance(given, str) else given
+        value = [line.strip() for line in lines if line.strip()]
+    else:
+        # oslo.config's types parse text; a keyword may be a value.
+        is_scalar = isinstance(given, bool | int | float)
+        value = opt.type(str(given) if is_scalar else given)
+    if value is None and opt.default is not None:
+        raise ValueError("it is empty")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of seconds")
+    return value
 
 
 def _nova_database(
     conf: cfg.ConfigOpts, group: str, name: str, values: Mapping[str, Any]
 ) -> Database:
     """Return what a database group of Nova's says; its URL may be empty."""
-    try:
-        options = conf[group]
-        options["connection"]
-    except (cfg.NoSuchOptError, KeyError):
-        # Nova has not registered the group. A copy for each, since oslo.config
+    if group not in conf or "connection" not in conf[group]:
+        # Nova has not registered it. A copy for each group, since oslo.config
         # resolves an option's deprecated names once for each object.
         conf.register_opts(
             copy.deepcopy(db_options.database_opts), group=group
         )
-        options = conf[group]
+    options = conf[group]
+    try:
+        url = options.connection
+    except cfg.Error:
+        raise ConfigurationError(
+            f"Bad value for the option connection of [{group}]: write a $ as "
+            "$$."
+        ) from None
     return Database(
         name=name,
-        url=options.connection or "",
+        url=url or "",
         parameters=options.connection_parameters,
         recycle=options.connection_recycle_time,
         wsrep_sync_wait=options.mysql_wsrep_sync_wait,

@@ -270,6 +270,11 @@ def _usual_span(body: bytes, name: str) -> Span:
 
 
 def _before_white(body: bytes, end: int) -> int:
-    while end and body[end - 1] in _WHITE:
-        end -= 1
-    return end
+    """Return where the last thing before ``end`` that is no space ends."""
+    # In steps, since stripping copies.
+    step = 4096
+    for start in range(end - step, -step, -step):
+        rest = body[max(start, 0) : start + step].rstrip(_WHITE)
+        if rest:
+            return max(start, 0) + len(rest)
+    return 0

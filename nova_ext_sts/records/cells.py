@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import os
@@ -51,8 +52,7 @@ URLS = "SELECT uuid, database_connection FROM cell_mappings WHERE uuid {among}"
 
 #: More threads than this never wait for cells in one process.
 MAX_THREADS = 32
-#: As many faults of single records are remembered, so that each is logged
-#: once.
+#: As many faults are remembered, so that each is logged once.
 MAX_FAULTS = 1000
 
 
@@ -76,8 +76,8 @@ _decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
 class _Cell(NamedTuple):
     """One cell, and why it cannot be read if its mapping is at fault."""
 
-    name: str
-    url: str
+    #: Its ``database_connection``; empty where the URL is the operator's.
+    template: str
     database: ReadOnlyDatabase | None
     fault: str = ""
 
@@ -139,7 +139,8 @@ class CellRecords(RecordSource):
         asked = self._cells
         failures = self._ask(placement.cells, records, deadline)
         if failures:
-            self._read_cells()
+            with contextlib.suppress(RecordsUnavailable):
+                self._read_cells()
             moved = {
                 cell: placement.cells[cell]
                 for cell in failures
@@ -171,8 +172,11 @@ class CellRecords(RecordSource):
             else:
                 try:
                     data = _decode_build_request(instance).data
-                except ValueError as error:
-                    self._log_fault(f"build request of {server}", str(error))
+                except (ValueError, RecursionError) as error:
+                    self._log_fault(
+                        f"Server {server} goes",
+                        f"its build request cannot be read: {error}",
+                    )
                 else:
                     placement.building[server] = States(
                         data.vm_state, data.task_state, data.power_state
@@ -237,7 +241,9 @@ class CellRecords(RecordSource):
     ) -> Mapping[str, States]:
         cell = self._cells.get(cell_id)
         if cell is None:
-            raise RecordsUnavailable(f"cell {cell_id} has no mapping")
+            fault = f"there is no cell mapping {cell_id}."
+            self._log_fault(f"Servers in cell {cell_id} go", fault)
+            raise RecordsUnavailable(fault)
         if cell.database is None:
             raise RecordsUnavailable(cell.fault)
         return instance_states(cell.database, servers)
@@ -257,52 +263,56 @@ class CellRecords(RecordSource):
             row[0]: row[1]
             for row in (self._api.rows(URLS, mapped) if mapped else ())
         }
-        main = self._settings.database
         known = self._cells
         cells = {}
         for cell_id, uuid, name in mappings:
             own = self._own.get(uuid) or self._own.get(name)
             if own:
-                cells[cell_id] = _Cell(name or uuid, "", own)
+                cells[cell_id] = _Cell("", own)
                 continue
-            url = filled(urls.get(uuid) or "", main.url if main else None)
+            template = urls.get(uuid) or ""
             before = known.get(cell_id)
             cells[cell_id] = (
                 before
-                if before and before.url == url
-                else self._cell(name or uuid, url)
+                if before and before.template == template
+                else self._cell(name or uuid, template)
             )
         self._cells = cells
         for cell_id, cell in known.items():
-            if cell.url and cell.database and cells.get(cell_id) is not cell:
+            if (
+                cell.template
+                and cell.database
+                and cells.get(cell_id) is not cell
+            ):
                 cell.database.dispose()
 
-    def _cell(self, name: str, url: str) -> _Cell:
+    def _cell(self, name: str, template: str) -> _Cell:
+        """Return a cell, given its ``database_connection``."""
+        main = self._settings.database
         try:
             database = ReadOnlyDatabase(
                 dataclasses.replace(
-                    self._settings.mapped_cell, name=f"cell {name}", url=url
+                    self._settings.mapped_cell,
+                    name=f"cell {name}",
+                    url=filled(template, main.url if main else None),
                 )
             )
         except ConfigurationError as error:
             fault = str(error)
-            if "{" in url:
+            if "{" in template:
                 fault = (
-                    f"the database_connection of the cell {name} is a "
-                    "template that cannot be filled: set connection in "
-                    f"[{GROUP}], or [database] connection, to a URL with all "
-                    "the parts that it names."
+                    "its database_connection is a template that cannot be "
+                    f"filled: set connection in [{GROUP}], or [database] "
+                    "connection, to a URL with all the parts that it names."
                 )
-            LOG.warning(
-                "Servers in cell %s go without states: %s", name, fault
-            )
-            return _Cell(name, url, None, fault)
-        return _Cell(name, url, database)
+            self._log_fault(f"Servers in cell {name} go", fault)
+            return _Cell(template, None, fault)
+        return _Cell(template, database)
 
     def _log_fault(self, what: str, why: str) -> None:
-        """Log what is wrong with one record, once."""
+        """Log, once, why something goes without states."""
         if what not in self._faults:
             if len(self._faults) >= MAX_FAULTS:
                 self._faults.clear()
             self._faults.add(what)
-            LOG.warning("The %s cannot be read: %s", what, why)
+            LOG.warning("%s without states: %s", what, why)

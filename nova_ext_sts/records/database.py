@@ -58,7 +58,7 @@ def instance_states(
     }
 
 
-class _DistinctStates(dict["tuple[Any, ...]", "States | None"]):
+class _DistinctStates(dict["tuple[Any, ...]", "States"]):
     """The States of each distinct row, made once; None for an odd one.
 
     SQLite keeps values of any type in any column.
@@ -71,5 +71,8 @@ class _DistinctStates(dict["tuple[Any, ...]", "States | None"]):
             and isinstance(task_state, str | None)
             and isinstance(power_state, int | None)
         )
-        self[row] = states = States(*row) if regular else None
+        if not regular:
+            # Not kept: 1.0 is odd and equals 1, which is not.
+            return None
+        self[row] = states = States(*row)
         return states

@@ -49,13 +49,14 @@ def _parts(url: str) -> dict[str, str | int | None]:
             for number, netloc in enumerate(split.netloc.split(","), 1)
         }
     for number, netloc in netlocs.items():
-        userinfo, _, host = netloc.rpartition("@")
-        username, _, password = userinfo.partition(":")
+        userinfo, at, host = netloc.rpartition("@")
+        username, colon, password = userinfo.partition(":")
         match = _HOST.fullmatch(host)
         hostname, port = match.groups() if match else (host, None)
         parts |= {
-            f"username{number}": username or None,
-            f"password{number}": password or None,
+            f"username{number}": username if at else None,
+            # An empty password is one, as in "root:@127.0.0.1".
+            f"password{number}": password if colon else None,
             f"hostname{number}": hostname or None,
             f"port{number}": port,
         }

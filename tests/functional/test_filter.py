@@ -266,6 +266,8 @@ def test_coded_body_is_decoded_and_sent_on_uncoded(
         ("gzip", gzip.compress(b'{"servers": []}')),
         ("gzip", gzip.compress(b" " * 10_000 + LIST)),
         ("deflate", LIST),
+        ("deflate", zlib.compress(LIST)[:-1]),
+        ("deflate", zlib.compress(LIST) + b"x"),
         ("br", LIST),
         ("gzip, gzip", gzip.compress(gzip.compress(LIST))),
     ],
@@ -293,6 +295,19 @@ def test_only_bodies_up_to_the_limit_are_held(
     )
     body = EXTENDED_LIST if size == len(LIST) else LIST
     assert client.get("/servers").body == body
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("Content-Length", "9" * 5000), ("Transfer-Encoding", "chunked")],
+)
+def test_odd_length_leaves_the_response_as_it_is(
+    connection: str, header: tuple[str, str]
+) -> None:
+    application = answering(LIST, JSON, header)
+    extended = filter_factory({}, connection=connection)(application)
+    response = Client(extended).get("/servers")
+    assert (response.body, response.headers) == (LIST, [JSON, header])
 
 
 def test_response_that_lacks_nothing_costs_no_lookup(

@@ -133,6 +133,23 @@ def test_odd_values_in_sqlite_leave_their_server_out(
     assert records == {"a": States("active", None, 1)}
 
 
+def test_odd_number_in_sqlite_takes_no_other_servers_states(
+    sqlite: Database,
+) -> None:
+    sqlite.execute("DROP TABLE instances")
+    sqlite.execute(
+        "CREATE TABLE instances (uuid, vm_state, task_state, power_state)"
+    )
+    sqlite.execute(
+        "INSERT INTO instances VALUES ('a', 'x', NULL, 1.5), "
+        "('b', 'x', NULL, 1.0), ('c', 'x', NULL, 1)"
+    )
+    records = source(connection=sqlite.url)
+    for ids in (["a", "b", "c"], ["c", "b", "a"]):
+        assert records.lookup(ids)["c"] == States("x", None, 1)
+        assert "a" not in records.lookup(ids)
+
+
 @pytest.mark.parametrize("name", ["with space", "ha#sh", "100%25", "file:x"])
 def test_sqlite_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     url = sa.URL.create("sqlite", database=str(tmp_path / name))
@@ -302,15 +319,18 @@ def test_broken_build_request_goes_without_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for server, instance in [("a", "{"), ("b", "{}"), ("c", None)]:
+    deep = f'{{"nova_object.data": {{"x": {"[" * 9**5}'
+    for server, instance in [("a", "{"), ("b", deep), ("c", None)]:
         sqlite_cells.add(server, None)
         sqlite_cells.add_request(server, instance)
     records = sqlite_cells.source()
     for _ in range(2):
         assert records.lookup(["a", "b", "c"]) == {}
     first, second = (record.getMessage() for record in caplog.records)
-    assert first.startswith("The build request of a cannot be read: ")
-    assert second.startswith("The build request of b cannot be read: ")
+    for server, message in [("a", first), ("b", second)]:
+        assert message.startswith(
+            f"Server {server} goes without states: its build request cannot be"
+        )
     # What is remembered is bounded.
     monkeypatch.setattr("nova_ext_sts.records.cells.MAX_FAULTS", 1)
     records.lookup(["a"])
@@ -394,8 +414,24 @@ def test_down_cell_takes_only_its_own_servers(
     assert [record.levelno for record in caplog.records] == [
         logging.WARNING
     ] * len(messages)
-    assert len(messages) == 2
+    assert len(messages) == 3
     assert not any("s3cret" in message for message in messages)
+
+
+def test_end_of_the_api_database_leaves_what_is_known(
+    sqlite_cells: Cells,
+) -> None:
+    for server, cell in [("a", 2), ("b", 1)]:
+        sqlite_cells.add(server, cell)
+    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
+    sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
+    records: Any = sqlite_cells.source()
+    records._read_cells()
+    sqlite_cells.api.execute("DROP TABLE cell_mappings")
+    with pytest.raises(RecordsUnavailable) as raised:
+        records.lookup(["a", "b"])
+    assert raised.value.records == {"a": States("active", None, 1)}
+    assert raised.value.ids == ["b"]
 
 
 def test_slow_cell_is_not_waited_for_beyond_the_timeout(
@@ -499,8 +535,8 @@ def test_template_without_a_url_to_fill_it_says_what_to_set(
     with pytest.raises(RecordsUnavailable):
         sqlite_cells.source().lookup(["a"])
     assert caplog.records[1].getMessage() == (
-        "Servers in cell cell1 go without states: the database_connection of "
-        "the cell cell1 is a template that cannot be filled: set connection "
+        "Servers in cell cell1 go without states: its database_connection "
+        "is a template that cannot be filled: set connection "
         "in [extended_status], or [database] connection, to a URL with all "
         "the parts that it names."
     )

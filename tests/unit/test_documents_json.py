@@ -114,6 +114,14 @@ def test_show_keeps_every_byte(template: bytes) -> None:
     assert spliced(first + second, Call.SHOW) == first + ADDED_A + second
 
 
+def test_much_white_space_may_follow() -> None:
+    for size in (0, 1, 4095, 4096, 4097, 9999):
+        body = b'{"server": {"id": "a"}}' + b" \n" * size
+        assert spliced(body, Call.SHOW) == body.replace(b"}}", ADDED_A + b"}}")
+        with pytest.raises(ValueError):  # noqa: PT011 - any will do
+            spliced(b" \n" * size)
+
+
 def test_fields_of_the_application_stay() -> None:
     body = (
         b'{"servers": [{"id": "a", "OS-EXT-STS:vm_state": "error", '

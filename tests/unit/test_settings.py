@@ -185,6 +185,36 @@ BAD = [
         "convert string to float: 'soon'.",
     ),
     (
+        {"timeout": ""},
+        "Bad value for the option timeout of [extended_status]: it is empty.",
+    ),
+    (
+        {"max_body_size": " "},
+        "Bad value for the option max_body_size of [extended_status]: it is "
+        "empty.",
+    ),
+    (
+        {"timeout": float("nan")},
+        "Bad value for the option timeout of [extended_status]: nan is no "
+        "number of seconds.",
+    ),
+    (
+        {"timeout": float("inf")},
+        "Bad value for the option timeout of [extended_status]: Should be "
+        "less than or equal to 3600.",
+    ),
+    (
+        {"max_connections": []},
+        "Bad value for the option max_connections of [extended_status]: "
+        "int() argument must be a string, a bytes-like object or a real "
+        "number, not 'list'.",
+    ),
+    (
+        {"cell_connection": 1},
+        "Bad value for the option cell_connection of [extended_status]: write "
+        "a $ as $$.",
+    ),
+    (
         {"max_connections": 0},
         "Bad value for the option max_connections of [extended_status]: "
         "Should be greater than or equal to 1.",
@@ -262,6 +292,41 @@ def test_bad_configuration_is_one_sentence_at_load(
     with pytest.raises(ConfigurationError) as raised:
         filter_factory({}, **local)(answering(b""))
     assert str(raised.value) == message
+
+
+def test_values_may_be_given_as_they_are() -> None:
+    chosen = settings.read(
+        cfg.ConfigOpts(),
+        {
+            "overwrite": 1,
+            "server_timing": True,
+            "announce": 0,
+            "timeout": 1,
+            "calls": ("show",),
+        },
+    )
+    assert chosen.overwrite is chosen.server_timing is True
+    assert chosen.announce is False
+    assert chosen.timeout == 1.0
+    assert chosen.calls == {"show"}
+
+
+@pytest.mark.parametrize("group", ["extended_status", "database"])
+def test_dollar_in_a_url_of_the_file_is_one_sentence(
+    configured: Callable[[str], cfg.ConfigOpts], group: str
+) -> None:
+    conf = configured(f"[{group}]\nconnection = x://u:a$b@h/x\n")
+    with pytest.raises(ConfigurationError) as raised:
+        settings.read(conf, {})
+    assert str(raised.value) == (
+        f"Bad value for the option connection of [{group}]: write a $ as $$."
+    )
+
+
+def test_repr_of_a_factory_shows_no_secret() -> None:
+    factory = filter_factory({}, connection="sqlite:////s3cret")
+    assert "s3cret" not in repr(factory)
+    assert "s3cret" not in repr(vars(factory(answering(b""))))
 
 
 def test_bad_value_in_the_file_is_one_sentence(

@@ -21,6 +21,9 @@ from nova_ext_sts.records.templates import filled
             "::1:None/a/b#f",
         ),
         ("{username}{password}", "x://h/a", "NoneNone"),
+        ("{username}:{password}@", "x://root:@h/a", "root:@"),
+        ("{username}:{password}@", "x://root@h/a", "root:None@"),
+        ("{username}:{password}@", "x://:p@h/a", ":p@"),
         (
             "{username1}{password1}{hostname1}{port1} {username2}{hostname2}"
             "{port2}",
