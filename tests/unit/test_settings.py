@@ -347,7 +347,7 @@ def test_bad_value_in_the_file_is_one_sentence(
         ("pymysql", "mysql+pymysql://h/x", "nova-ext-sts[mysql]"),
         ("MySQLdb", "mysql://h/x", "nova-ext-sts[mysqlclient]"),
         ("psycopg", "postgresql+psycopg://h/x", "nova-ext-sts[postgresql]"),
-        ("psycopg2", "postgresql://h/x", "psycopg2"),
+        ("psycopg2", "postgresql+psycopg2://h/x", "psycopg2"),
     ],
 )
 def test_absent_driver_is_named_with_its_package(
