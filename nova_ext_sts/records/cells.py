@@ -11,11 +11,8 @@ cell takes no new servers but keeps those that it has.
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import contextlib
 import dataclasses
-import functools
-import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,14 +21,14 @@ from oslo_log import log as logging
 
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource, RecordsUnavailable
-from nova_ext_sts.records.database import instance_states
+from nova_ext_sts.records.database import INSTANCES, states_of
 from nova_ext_sts.records.engine import ReadOnlyDatabase
 from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nova_ext_sts.settings import Settings
 
@@ -50,8 +47,6 @@ CELLS = "SELECT id, uuid, name FROM cell_mappings"
 #: passwords, and a site may keep it from the database user.
 URLS = "SELECT uuid, database_connection FROM cell_mappings WHERE uuid {among}"
 
-#: More threads than this never wait for cells in one process.
-MAX_THREADS = 32
 #: As many faults are remembered, so that each is logged once.
 MAX_FAULTS = 1000
 
@@ -118,16 +113,15 @@ class CellRecords(RecordSource):
         }
         #: By ``cell_mappings.id``. Replaced as a whole, never changed.
         self._cells: Mapping[int, _Cell] = {}
-        self._executors: dict[int, concurrent.futures.Executor] = {}
         self._faults: set[str] = set()
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._settings.timeout
-        placement = self._placement(ids)
+        placement = self._placement(ids, deadline)
         if placement.nowhere:
             # Between its build request and its cell a server is in neither
             # for a moment; Nova, too, looks once more.
-            second = self._placement(placement.nowhere)
+            second = self._placement(placement.nowhere, deadline)
             placement.building.update(second.building)
             for cell, servers in second.cells.items():
                 placement.cells.setdefault(cell, []).extend(servers)
@@ -135,12 +129,12 @@ class CellRecords(RecordSource):
         if not placement.cells:
             return records
         if not placement.cells.keys() <= self._cells.keys():
-            self._read_cells()
+            self._read_cells(deadline)
         asked = self._cells
         failures = self._ask(placement.cells, records, deadline)
         if failures:
             with contextlib.suppress(RecordsUnavailable):
-                self._read_cells()
+                self._read_cells(deadline)
             moved = {
                 cell: placement.cells[cell]
                 for cell in failures
@@ -162,9 +156,10 @@ class CellRecords(RecordSource):
             )
         return records
 
-    def _placement(self, ids: Sequence[str]) -> _Placement:
+    def _placement(self, ids: Sequence[str], deadline: float) -> _Placement:
         placement = _Placement(collections.defaultdict(list), {}, [])
-        for server, cell, requested, instance in self._api.rows(MAPPINGS, ids):
+        rows = self._api.read(MAPPINGS, ids, deadline=deadline).rows()
+        for server, cell, requested, instance in rows:
             if cell is not None:
                 placement.cells[cell].append(server)
             elif requested is None or instance is None:
@@ -189,56 +184,32 @@ class CellRecords(RecordSource):
         records: dict[str, States],
         deadline: float,
     ) -> dict[int, str]:
-        """Add what the cells know to ``records``.
+        """Add what the cells know to ``records``, asking them side by side.
 
         Return the reason for each cell that gave no answer.
         """
+        readings = {}
         failures = {}
-        for cell, answer in self._answers(pages, deadline).items():
+        for cell, servers in pages.items():
             try:
-                records.update(answer())
+                database = self._database(cell)
+                readings[cell] = database.read(
+                    INSTANCES, servers, deadline=deadline
+                )
             except RecordsUnavailable as error:
                 failures[cell] = error.reason
-            except concurrent.futures.TimeoutError:
-                failures[cell] = (
-                    f"cell {cell}: no answer in {self._settings.timeout:g} s"
-                )
+        for cell, reading in readings.items():
+            try:
+                records |= states_of(reading.rows())
+            except RecordsUnavailable as error:
+                failures[cell] = error.reason
         return failures
 
-    def _answers(
-        self, pages: Mapping[int, Sequence[str]], deadline: float
-    ) -> dict[int, Callable[[], Mapping[str, States]]]:
-        """Return what gives each cell's answer; the asking is under way."""
-        asking = {
-            cell: functools.partial(self._states, cell, servers)
-            for cell, servers in pages.items()
-        }
-        if len(asking) == 1:
-            # Nothing to do side by side: no thread is needed.
-            return dict(asking)
-        process = os.getpid()
-        executor = self._executors.get(process)
-        if executor is None:
-            executor = self._executors.setdefault(
-                process,
-                concurrent.futures.ThreadPoolExecutor(
-                    MAX_THREADS, thread_name_prefix="extended-status"
-                ),
-            )
+    def _database(self, cell_id: int) -> ReadOnlyDatabase:
+        """Return a cell's database.
 
-        def answer(
-            future: concurrent.futures.Future[Mapping[str, States]],
-        ) -> Mapping[str, States]:
-            return future.result(max(0.0, deadline - time.monotonic()))
-
-        return {
-            cell: functools.partial(answer, executor.submit(ask))
-            for cell, ask in asking.items()
-        }
-
-    def _states(
-        self, cell_id: int, servers: Sequence[str]
-    ) -> Mapping[str, States]:
+        :raises RecordsUnavailable: there is none, which is logged once
+        """
         cell = self._cells.get(cell_id)
         if cell is None:
             fault = f"there is no cell mapping {cell_id}."
@@ -246,23 +217,23 @@ class CellRecords(RecordSource):
             raise RecordsUnavailable(fault)
         if cell.database is None:
             raise RecordsUnavailable(cell.fault)
-        return instance_states(cell.database, servers)
+        return cell.database
 
-    def _read_cells(self) -> None:
+    def _read_cells(self, deadline: float) -> None:
         """Read the cell mappings; what has not changed is kept as it is.
 
         :raises RecordsUnavailable: the API database cannot be read
         """
-        mappings = self._api.rows(CELLS)
+        mappings = self._api.read(CELLS, deadline=deadline).rows()
         mapped = [
             uuid
             for _, uuid, name in mappings
             if not self._own.keys() & {uuid, name}
         ]
-        urls = {
-            row[0]: row[1]
-            for row in (self._api.rows(URLS, mapped) if mapped else ())
-        }
+        urls = {}
+        if mapped:
+            rows = self._api.read(URLS, mapped, deadline=deadline).rows()
+            urls = {row[0]: row[1] for row in rows}
         known = self._cells
         cells = {}
         for cell_id, uuid, name in mappings:

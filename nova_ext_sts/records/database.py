@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from nova_ext_sts.opts import GROUP
@@ -12,7 +13,7 @@ from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import States
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from nova_ext_sts.settings import Settings
@@ -37,24 +38,20 @@ class DatabaseRecords(RecordSource):
         self._database = ReadOnlyDatabase(settings.database)
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
-        return instance_states(self._database, ids)
+        deadline = time.monotonic() + self._database.settings.timeout
+        reading = self._database.read(INSTANCES, ids, deadline=deadline)
+        return states_of(reading.rows())
 
 
-def instance_states(
-    database: ReadOnlyDatabase, ids: Sequence[str]
-) -> dict[str, States]:
-    """Return the states in one database's ``instances``.
+def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:
+    """Return the states in rows of ``INSTANCES``.
 
     The keys are the database's own spelling of the ids: MariaDB takes upper
     case and trailing spaces for equal, a client does not.
-
-    :raises RecordsUnavailable: the database cannot be read
     """
     distinct = _DistinctStates()
     return {
-        row[0]: states
-        for row in database.rows(INSTANCES, ids)
-        if (states := distinct[tuple(row[1:])])
+        row[0]: states for row in rows if (states := distinct[tuple(row[1:])])
     }
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import time
 import urllib.parse
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.records.reading import Reading
 from nova_ext_sts.records.systems import SYSTEMS, System, driver_of
 from nova_ext_sts.settings import ConfigurationError
 
@@ -28,6 +31,14 @@ if TYPE_CHECKING:
 
 #: A page of a list is one statement, whatever its length up to this.
 CHUNK = 10_000
+
+
+class _Process(NamedTuple):
+    """What one process has of its own: no socket or thread survives a fork."""
+
+    engine: sa.Engine
+    threads: ThreadPoolExecutor
+    outage: Outage
 
 
 class ReadOnlyDatabase:
@@ -43,64 +54,96 @@ class ReadOnlyDatabase:
         self.settings = settings
         self._url = _parsed(settings)
         self._driver = driver_of(self._url, settings.name)
-        self._outage = Outage(f"the {settings.name} ({_place(self._url)})")
-        # One engine for each process: the sockets of a parent are not the
-        # child's to use.
-        self._engines: dict[int, sa.Engine] = {}
+        self._processes: dict[int, _Process] = {}
 
-    def rows(
-        self, select: str, ids: Sequence[str] | None = None
-    ) -> Sequence[Sequence[Any]]:
-        """Return the rows of a SELECT.
+    def read(
+        self,
+        select: str,
+        ids: Sequence[str] | None = None,
+        *,
+        deadline: float,
+    ) -> Reading:
+        """Begin to read, and return what waits for the rows.
 
         :param select: the statement; ``{among}`` in it is the comparison with
             any of ``ids``
-        :raises RecordsUnavailable: the database does not answer, or refuses
+        :param deadline: when to give up, by ``time.monotonic``
+        :raises RecordsUnavailable: the database has kept others waiting just
+            now, and is left alone for a while
         """
-        try:
-            try:
-                rows = self._rows(select, ids)
-            except exc.DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # A connection that had been waiting in the pool was dead.
-                # SQLAlchemy has emptied the pool; the next one is new.
-                rows = self._rows(select, ids)
-        except Exception as error:
-            # Whatever a driver raises, the response must go out.
-            reason = self._reason(error)
-            self._outage.failed(reason)
+        process = self._process()
+        if process.outage.is_left_alone():
             raise RecordsUnavailable(
-                f"{self.settings.name}: {reason}", logged=True
-            ) from None
-        self._outage.succeeded()
-        return rows
+                f"{self.settings.name}: left alone for a while", logged=True
+            )
+        connections: list[Any] = []
+        return Reading(
+            self.settings.name,
+            process.threads.submit(
+                self._rows, process.engine, select, ids, deadline, connections
+            ),
+            connections,
+            timeout=self.settings.timeout,
+            deadline=deadline,
+            outage=process.outage,
+            reason_of=self._reason,
+        )
 
     def dispose(self) -> None:
         """Close the connections that are not in use; others when returned."""
-        engine = self._engines.pop(os.getpid(), None)
-        if engine is not None:
-            engine.dispose()
+        process = self._processes.pop(os.getpid(), None)
+        if process is not None:
+            process.threads.shutdown(wait=False)
+            process.engine.dispose()
 
     def _rows(
-        self, select: str, ids: Sequence[str] | None
+        self,
+        engine: sa.Engine,
+        select: str,
+        ids: Sequence[str] | None,
+        deadline: float,
+        connections: list[Any],
     ) -> list[Sequence[Any]]:
         system = SYSTEMS[self._url.get_backend_name()]
         statement = _statement(select, system)
-        rows: list[Sequence[Any]] = []
-        with self._engine().connect() as connection:
-            for parameters in _chunks(ids, system):
-                rows += connection.execute(statement, parameters).all()
-        return rows
 
-    def _engine(self) -> sa.Engine:
-        process = os.getpid()
-        engine = self._engines.get(process)
-        if engine is None:
-            # No lock, which a fork might copy while it is held: of two
-            # engines made at once one is dropped before it has connected.
-            engine = self._engines.setdefault(process, self._new_engine())
-        return engine
+        def rows() -> list[Sequence[Any]]:
+            found: list[Sequence[Any]] = []
+            with engine.connect() as connection:
+                connections[:] = [connection.connection.dbapi_connection]
+                for parameters in _chunks(ids, system):
+                    found += connection.execute(statement, parameters).all()
+            return found
+
+        try:
+            return rows()
+        except exc.DBAPIError as error:
+            if not error.connection_invalidated or time.monotonic() > deadline:
+                raise
+        # A connection that had been waiting in the pool was dead. SQLAlchemy
+        # has emptied the pool; the next one is new.
+        return rows()
+
+    def _process(self) -> _Process:
+        pid = os.getpid()
+        process = self._processes.get(pid)
+        if process is None:
+            place = _place(self._url)
+            # No lock, which a fork might copy while it is held: of two made
+            # at once one is dropped before it has connected.
+            process = self._processes.setdefault(
+                pid,
+                _Process(
+                    self._new_engine(),
+                    # One for each connection: none is waited for in vain.
+                    ThreadPoolExecutor(
+                        self.settings.max_connections,
+                        thread_name_prefix="extended-status",
+                    ),
+                    Outage(f"the {self.settings.name} ({place})"),
+                ),
+            )
+        return process
 
     def _new_engine(self) -> sa.Engine:
         settings = self.settings
@@ -113,7 +156,6 @@ class ReadOnlyDatabase:
             poolclass=sa.QueuePool,
             pool_size=settings.max_connections,
             max_overflow=0,
-            pool_timeout=settings.timeout,
             pool_recycle=settings.recycle,
             # What the operator wrote in the URL wins.
             connect_args={

@@ -1,34 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line in the log when an outage begins, and one when it ends."""
+"""What is known of something that is asked often and may not answer."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
+#: Who has kept a response waiting is left alone for a while, in seconds, which
+#: doubles with each trial that keeps one waiting again.
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+
 
 class Outage:
-    """Keeps account of whether something that is asked often answers.
+    """Keeps account of whether a source answers; threads share it.
+
+    One line in the log tells when an outage begins, and one when it ends.
 
     :param name: what is asked, as the log is to call it
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._failures = 0
         self._lock = threading.Lock()
+        self._failures = 0
+        self._pause = 0.0
+        #: While it is left alone: when to try again.
+        self._until = 0.0
+        self._is_trying = False
 
-    def failed(self, reason: str) -> None:
+    def is_left_alone(self) -> bool:
+        """Say whether not to ask now, which counts as a failure.
+
+        After a pause one caller is told to try; the others go on without,
+        until that trial has failed or succeeded.
+        """
+        with self._lock:
+            if not self._until:
+                return False
+            now = time.monotonic()
+            if now < self._until:
+                self._failures += 1
+                return True
+            # Should the trial never be heard of, there is another one later.
+            self._until = now + LONGEST_PAUSE
+            self._is_trying = True
+            return False
+
+    def failed(self, reason: str, *, slow: bool = False) -> None:
         """Note a failure; the first one of an outage is logged.
 
         :param reason: why, in one line and without secrets
+        :param slow: whether it has kept a response waiting; a failure that
+            has not costs nothing, and the next request may try again
         """
         with self._lock:
             self._failures += 1
             begins = self._failures == 1
+            now = time.monotonic()
+            if not slow:
+                self._pause = self._until = 0.0
+            elif not self._until or self._is_trying:
+                # Not one of many that had waited together.
+                self._is_trying = False
+                self._pause = min(
+                    max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE
+                )
+                self._until = now + self._pause
         if begins:
             LOG.warning(
                 "States cannot be read from %(name)s: %(reason)s. Nothing "
@@ -40,6 +82,7 @@ class Outage:
         """Note an answer; the first one after an outage is logged."""
         with self._lock:
             failures, self._failures = self._failures, 0
+            self._pause = self._until = 0.0
         if failures:
             LOG.warning(
                 "States can be read from %(name)s again, after %(failures)d "
