@@ -57,9 +57,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
-    # Nova and its libraries may warn; what this project does may not.
-    config.addinivalue_line("filterwarnings", "ignore")
-    config.addinivalue_line("filterwarnings", r"error:::nova_ext_sts")
 
 
 def pytest_terminal_summary(
