@@ -233,7 +233,9 @@ class Capture:
         if self.head is not None:
             self._server_write = self.head.send(self._start_response)
             self.head = None
-        return Rest(self._chunks, iterator, iterable, error)
+        # Nothing is to keep the chunks beyond their way to the server.
+        held, self._chunks = self._chunks, []
+        return Rest(held, iterator, iterable, error)
 
 
 def for_whole(environ: WSGIEnvironment) -> WSGIEnvironment:
