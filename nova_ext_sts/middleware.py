@@ -127,10 +127,16 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         head = capture.head
         if head is None or not isinstance(body, Whole):
             return body
-        changed = self._changed(call, head, b"".join(body))
-        if changed is not None:
-            head, body[:] = changed[0], [changed[1]]
-        head.send(start_response)
+        try:
+            body[:] = [b"".join(body)]
+            changed = self._changed(call, head, body[0])
+            if changed is not None:
+                head, body[:] = changed[0], [changed[1]]
+            head.send(start_response)
+        except BaseException:
+            # Nobody else knows the body.
+            body.close()
+            raise
         return body
 
     def _is_wanted(self, call: Call, head: Head) -> bool:
@@ -170,6 +176,13 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         except (ValueError, RecursionError) as error:
             LOG.debug("A response to %s passes as it is: %r", call, error)
             return None
+        except Exception as error:
+            # A record source may be anybody's, and what it gave may be no
+            # States: the application's answer is not lost for that.
+            self._outage.failed(
+                f"what it gave cannot be written ({type(error).__name__})"
+            )
+            return None
 
     def _announced(
         self, call: Call, head: Head, media: Media, body: bytes
@@ -200,9 +213,10 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             return responses.unavailable(
                 head.headers, media.format, math.ceil(self.settings.timeout)
             )
-        if not states:
+        spliced = document.splice(states) if states else body
+        if spliced == body:
             return None
-        head, body = _fitting(head, document.splice(states))
+        head, body = _fitting(head, spliced)
         if self.settings.server_timing:
             milliseconds = (time.perf_counter() - started) * 1000
             timing = (

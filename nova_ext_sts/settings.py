@@ -91,7 +91,7 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
         calls=frozenset(values["calls"]),
         announce=values["announce"],
         record_source=values["record_source"]
-        or _record_source(own, api, api_database),
+        or _record_source(own, api or values["cell_connection"], api_database),
         database=database if database.url else None,
         api_database=api_database if api_database.url else None,
         mapped_cell=dataclasses.replace(nova, url=""),
@@ -167,20 +167,25 @@ def _nova_database(
         conf.register_opts(
             copy.deepcopy(db_options.database_opts), group=group
         )
-    options = conf[group]
-    try:
-        url = options.connection
-    except cfg.Error:
-        raise ConfigurationError(
-            f"Bad value for the option connection of [{group}]: write a $ as "
-            "$$."
-        ) from None
+
+    def value(option: str, default: Any = None) -> Any:
+        if option not in conf[group]:
+            return default
+        try:
+            return conf[group][option]
+        except (cfg.Error, ValueError):
+            # What the error says may repeat a URL.
+            raise ConfigurationError(
+                f"Bad value for the option {option} of [{group}]: write a $ "
+                "as $$, and mind the option's type."
+            ) from None
+
     return Database(
         name=name,
-        url=url or "",
-        parameters=options.connection_parameters,
-        recycle=options.connection_recycle_time,
-        wsrep_sync_wait=options.mysql_wsrep_sync_wait,
+        url=value("connection") or "",
+        parameters=value("connection_parameters") or "",
+        recycle=value("connection_recycle_time", 3600),
+        wsrep_sync_wait=value("mysql_wsrep_sync_wait"),
         max_connections=values["max_connections"],
         timeout=values["timeout"],
     )
@@ -195,9 +200,13 @@ def _owned(nova: Database, url: str) -> Database:
 
 
 def _record_source(
-    own: str | None, api: str | None, api_database: Database
+    own: str | None, cells: str | list[str] | None, api_database: Database
 ) -> str:
-    if own and not api:
+    """Return the source to choose where none is named.
+
+    :param cells: what is set here that only the source ``cells`` reads
+    """
+    if own and not cells:
         return "database"
     return "cells" if api_database.url else "database"
 

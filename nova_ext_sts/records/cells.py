@@ -68,11 +68,12 @@ class _BuildRequest(msgspec.Struct, gc=False):
 _decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
 
 
-class _Cell(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Cell:
     """One cell, and why it cannot be read if its mapping is at fault."""
 
     #: Its ``database_connection``; empty where the URL is the operator's.
-    template: str
+    template: str = dataclasses.field(repr=False)
     database: ReadOnlyDatabase | None
     fault: str = ""
 
@@ -234,12 +235,18 @@ class CellRecords(RecordSource):
         if mapped:
             rows = self._api.read(URLS, mapped, deadline=deadline).rows()
             urls = {row[0]: row[1] for row in rows}
+        names = {name for _, *both in mappings for name in both}
+        for own in self._own.keys() - names:
+            self._log_fault(
+                f"Servers in cell {own} go",
+                "cell_connection names it, and there is no such cell.",
+            )
         known = self._cells
         cells = {}
         for cell_id, uuid, name in mappings:
-            own = self._own.get(uuid) or self._own.get(name)
-            if own:
-                cells[cell_id] = _Cell("", own)
+            database = self._own.get(uuid) or self._own.get(name)
+            if database:
+                cells[cell_id] = _Cell("", database)
                 continue
             template = urls.get(uuid) or ""
             before = known.get(cell_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import threading
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 #: A page of a list is one statement, whatever its length up to this.
 CHUNK = 10_000
+
+
+#: What the reading has connected for which a thread works.
+_THREAD = threading.local()
 
 
 class _Process(NamedTuple):
@@ -77,11 +82,18 @@ class ReadOnlyDatabase:
                 f"{self.settings.name}: left alone for a while", logged=True
             )
         connections: list[Any] = []
+        try:
+            future = process.threads.submit(
+                self._rows, process.engine, select, ids, deadline, connections
+            )
+        except RuntimeError as error:
+            # Disposed of meanwhile, or the process is about to end.
+            raise RecordsUnavailable(
+                f"{self.settings.name}: no longer read", logged=True
+            ) from error
         return Reading(
             self.settings.name,
-            process.threads.submit(
-                self._rows, process.engine, select, ids, deadline, connections
-            ),
+            future,
             connections,
             timeout=self.settings.timeout,
             deadline=deadline,
@@ -113,8 +125,11 @@ class ReadOnlyDatabase:
                 connections[:] = [connection.connection.dbapi_connection]
                 for parameters in _chunks(ids, system):
                     found += connection.execute(statement, parameters).all()
+                # From here on it may be somebody else's.
+                connections.clear()
             return found
 
+        _THREAD.connections = connections
         try:
             return rows()
         except exc.DBAPIError as error:
@@ -160,12 +175,15 @@ class ReadOnlyDatabase:
             # What the operator wrote in the URL wins.
             connect_args={
                 name: value
+                # Who waits gives up first; this is for the thread behind.
                 for name, value in self._driver.timeouts(
-                    settings.timeout
+                    settings.timeout * 1.1
                 ).items()
                 if name not in self._url.query
             },
         )
+        # Before all that SQLAlchemy asks a new connection.
+        event.listen(engine, "connect", _note_connection, insert=True)
         event.listen(engine, "connect", self._begin_session)
         if self._url.get_backend_name() == "sqlite":
             event.listen(engine, "do_connect", _open_existing)
@@ -173,7 +191,9 @@ class ReadOnlyDatabase:
 
     def _begin_session(self, connection: Any, _record: Any) -> None:
         backend = self._url.get_backend_name()
-        seconds = self.settings.timeout
+        # The server gives up before who waits for it does: an error tells that
+        # it is there, and is not to be left alone.
+        seconds = self.settings.timeout * 0.9
         statements = list(SYSTEMS[backend].session)
         if SYSTEMS[backend] is SYSTEMS["mysql"]:
             # The two forks name the time-out of a statement differently.
@@ -251,6 +271,11 @@ def _place(url: sa.URL) -> str:
         database=url.database,
     )
     return place.render_as_string()
+
+
+def _note_connection(connection: Any, _record: Any) -> None:
+    """Have whoever gives up waiting know what is being connected."""
+    _THREAD.connections[:] = [connection]
 
 
 def _open_existing(

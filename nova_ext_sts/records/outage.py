@@ -80,12 +80,14 @@ class Outage:
 
     def succeeded(self) -> None:
         """Note an answer; the first one after an outage is logged."""
+        # Without the lock: this is the way of every request.
+        if not self._failures:
+            return
         with self._lock:
             failures, self._failures = self._failures, 0
             self._pause = self._until = 0.0
-        if failures:
-            LOG.warning(
-                "States can be read from %(name)s again, after %(failures)d "
-                "failed lookups.",
-                {"name": self._name, "failures": failures},
-            )
+        LOG.warning(
+            "States can be read from %(name)s again, after %(failures)d "
+            "failed lookups.",
+            {"name": self._name, "failures": failures},
+        )

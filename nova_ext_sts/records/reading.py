@@ -65,13 +65,18 @@ class Reading:
             rows = self._future.result(max(0.0, left))
         except Exception as error:
             # Whatever a driver raises, the response must go out.
+            slow = False
             if self._future.done():
                 reason = self._reason_of(error)
+            elif self._future.cancel():
+                reason = f"no connection was free in {self._timeout:g} s"
             else:
                 reason = f"no answer in {self._timeout:g} s"
+                # As long as that: a cell may have had what others left.
+                waited = time.monotonic() - self._began
+                slow = waited > self._timeout / 2
                 self._give_up()
-            waited = time.monotonic() - self._began
-            self._outage.failed(reason, slow=waited > self._timeout / 2)
+            self._outage.failed(reason, slow=slow)
             raise RecordsUnavailable(
                 f"{self._name}: {reason}", logged=True
             ) from None
@@ -84,9 +89,7 @@ class Reading:
         psycopg knows no time-out for reading: its socket is shut down, which
         it takes for a lost connection.
         """
-        if self._future.cancel():
-            return
-        for connection in self._connections:
+        for connection in list(self._connections):
             fileno = getattr(connection, "fileno", None)
             if fileno is not None:
                 with (

@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -16,11 +17,11 @@ from stevedore.extension import ExtensionManager
 
 from nova_ext_sts import ExtendedStatus, filter_factory
 from nova_ext_sts.settings import ConfigurationError
+from tests import databases
 from tests.applications import JSON, Client, answering, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -371,6 +372,17 @@ def test_overwrite_lets_the_record_win(connection: str) -> None:
     )
 
 
+def test_record_in_another_spelling_changes_nothing() -> None:
+    """MariaDB takes upper case for equal, and gives its own spelling."""
+    with databases.made("mysql", Path()) as database:
+        database.insert_instances([("a", "active", "rebooting", 1)])
+        headers = [JSON, ("ETag", '"1"')]
+        body = b'{"servers": [{"id": "A"}]}'
+        client = filtered(answering(body, *headers), connection=database.url)
+        response = client.get("/servers")
+        assert (response.body, response.headers) == (body, headers)
+
+
 def test_server_timing_tells_what_the_filter_took(connection: str) -> None:
     client = filtered(
         answering(LIST), connection=connection, server_timing=True
@@ -647,6 +659,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "fixed = states_from_elsewhere:Fixed\n"
         "broken = states_from_elsewhere:Broken\n"
         "offline = states_from_elsewhere:Offline\n"
+        "odd = states_from_elsewhere:Odd\n"
         "absent = states_from_elsewhere:Absent\n"
     )
     (tmp_path / "states_from_elsewhere.py").write_text(
@@ -660,6 +673,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "class Broken(Fixed):\n"
         "    def lookup(self, ids):\n"
         "        raise KeyError('s3cret')\n"
+        "class Odd(Fixed):\n"
+        "    def lookup(self, ids):\n"
+        "        return dict.fromkeys(ids, States(b'active', None, 1))\n"
         "class Offline(Fixed):\n"
         "    def lookup(self, ids):\n"
         "        states = {'a': States('active', 'rebooting', 1)}\n"
@@ -700,6 +716,16 @@ def test_error_in_a_plugin_is_an_outage(
         "States cannot be read from the record source broken: it raised "
         "KeyError. Nothing more is logged until they can."
     ] * 3
+
+
+@pytest.mark.usefixtures("plugin")
+def test_states_that_cannot_be_written_are_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = filtered(answering(LIST), record_source="odd", connection="x")
+    assert client.get("/servers").body == LIST
+    (record,) = caplog.records
+    assert "what it gave cannot be written (TypeError)" in record.getMessage()
 
 
 @pytest.mark.usefixtures("plugin")

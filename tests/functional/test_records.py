@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -464,6 +465,47 @@ def test_slow_cell_is_not_waited_for_beyond_the_timeout(
         records.lookup(["a", "b"])
     assert raised.value.records == {"a": States("error", None, 0)}
     assert raised.value.ids == ["b"]
+
+
+def test_cell_connection_that_names_no_cell_is_logged(
+    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
+) -> None:
+    sqlite_cells.add("a", 2)
+    records = sqlite_cells.source(cell_connection="cel1=sqlite://")
+    for _ in range(2):
+        assert records.lookup(["a"]) == {}
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "Servers in cell cel1 go without states: cell_connection names it, "
+        "and there is no such cell."
+    )
+
+
+def test_source_survives_a_fork(database: Database) -> None:
+    database.insert_instances([("a", "active", None, 1)])
+    records = source(connection=database.url)
+    expected = {"a": States("active", None, 1)}
+    assert records.lookup(["a"]) == expected
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            # Nothing of the test runner's is to run in the child.
+            status = 1
+            try:
+                status = 0 if records.lookup(["a"]) == expected else 1
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert records.lookup(["a"]) == expected
+
+
+def test_database_that_is_disposed_of_is_no_longer_read(
+    sqlite: Database,
+) -> None:
+    opened = ReadOnlyDatabase(settings.Database(name="x", url=sqlite.url))
+    opened._process().threads.shutdown()
+    with pytest.raises(RecordsUnavailable, match="no longer read"):
+        rows(opened, "SELECT 1")
 
 
 @pytest.mark.parametrize("key", ["cell1", f"{CELL0[:-1]}1"])

@@ -167,6 +167,35 @@ def test_server_that_falls_silent_is_read_again_once_it_speaks(
         pytest.fail("the thread or its connection was never free again")
 
 
+def test_waiting_for_a_free_connection_is_no_silence(
+    tmp_path: Path,
+) -> None:
+    with made("postgresql", tmp_path) as database:
+        database.execute(
+            "DROP TABLE instances; CREATE VIEW instances AS SELECT 'a' AS "
+            "uuid, 'active' AS vm_state, NULL AS task_state, CASE WHEN "
+            "pg_sleep(0.3) IS NOT NULL THEN 1 END AS power_state"
+        )
+        records = source(connection=database.url, timeout=1, max_connections=1)
+        reasons: list[str] = []
+
+        def ask() -> None:
+            try:
+                records.lookup(["a"])
+            except RecordsUnavailable as error:
+                reasons.append(error.reason)
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert reasons
+        assert not any("left alone" in reason for reason in reasons)
+        time.sleep(0.4)  # the one that had begun
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+
+
 def test_hanging_cell_keeps_no_other_cell_from_answering(
     silent: Proxy, tmp_path: Path
 ) -> None:

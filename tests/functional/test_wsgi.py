@@ -400,6 +400,25 @@ def test_body_is_closed_once_when_it_fails(
     assert source.closed == 1
 
 
+def test_body_is_closed_when_the_server_refuses_the_response(
+    connection: str,
+) -> None:
+    source = Source([BODY])
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(OK, [JSON])
+        return source
+
+    def refuse(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    extended = filter_factory({}, connection=connection)(application)
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers/a"}
+    with pytest.raises(KeyboardInterrupt):
+        extended(environ, refuse)
+    assert source.closed == 1
+
+
 def test_body_of_one_chunk_stays_of_one_chunk(connection: str) -> None:
     """Servers give a list of one its Content-Length."""
 

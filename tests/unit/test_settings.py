@@ -86,6 +86,11 @@ def test_cell_connections_stand_one_a_line_in_a_paste_file() -> None:
         ({"connection": "a"}, {}, "database"),
         ({"connection": "a"}, {"api_database": "b"}, "database"),
         ({"connection": "a", "api_connection": "b"}, {}, "cells"),
+        (
+            {"connection": "a", "cell_connection": "c=d"},
+            {"api_database": "b"},
+            "cells",
+        ),
         ({"api_connection": "b"}, {}, "cells"),
         ({}, {"api_database": "b"}, "cells"),
         ({}, {"database": "a", "api_database": "b"}, "cells"),
@@ -318,8 +323,30 @@ def test_dollar_in_a_url_of_the_file_is_one_sentence(
     conf = configured(f"[{group}]\nconnection = x://u:a$b@h/x\n")
     with pytest.raises(ConfigurationError) as raised:
         settings.read(conf, {})
+    assert str(raised.value).startswith(
+        f"Bad value for the option connection of [{group}]: write a $ as $$"
+    )
+
+
+def test_bad_value_of_novas_is_one_sentence(
+    configured: Callable[[str], cfg.ConfigOpts],
+) -> None:
+    conf = configured("[database]\nconnection_recycle_time = soon\n")
+    with pytest.raises(ConfigurationError) as raised:
+        settings.read(conf, {})
     assert str(raised.value) == (
-        f"Bad value for the option connection of [{group}]: write a $ as $$."
+        "Bad value for the option connection_recycle_time of [database]: "
+        "write a $ as $$, and mind the option's type."
+    )
+
+
+def test_database_group_may_have_few_options() -> None:
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.StrOpt("connection"), group="database")
+    conf.set_override("connection", "sqlite://", group="database")
+    database = settings.read(conf, {}).database
+    assert database == settings.Database(
+        name="instances' database", url="sqlite://"
     )
 
 
