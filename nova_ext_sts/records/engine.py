@@ -21,7 +21,7 @@ from sqlalchemy import event, exc
 
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
-from nova_ext_sts.records.reading import Reading
+from nova_ext_sts.records.reading import Progress, Reading
 from nova_ext_sts.records.systems import SYSTEMS, System, driver_of
 from nova_ext_sts.settings import ConfigurationError
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHUNK = 10_000
 
 
-#: What the reading has connected for which a thread works.
+#: The progress of the reading for which a thread works.
 _THREAD = threading.local()
 
 
@@ -81,10 +81,10 @@ class ReadOnlyDatabase:
             raise RecordsUnavailable(
                 f"{self.settings.name}: left alone for a while", logged=True
             )
-        connections: list[Any] = []
+        progress = Progress()
         try:
             future = process.threads.submit(
-                self._rows, process.engine, select, ids, deadline, connections
+                self._rows, process.engine, select, ids, deadline, progress
             )
         except RuntimeError as error:
             # Disposed of meanwhile, or the process is about to end.
@@ -94,7 +94,7 @@ class ReadOnlyDatabase:
         return Reading(
             self.settings.name,
             future,
-            connections,
+            progress,
             timeout=self.settings.timeout,
             deadline=deadline,
             outage=process.outage,
@@ -114,7 +114,7 @@ class ReadOnlyDatabase:
         select: str,
         ids: Sequence[str] | None,
         deadline: float,
-        connections: list[Any],
+        progress: Progress,
     ) -> list[Sequence[Any]]:
         system = SYSTEMS[self._url.get_backend_name()]
         statement = _statement(select, system)
@@ -122,14 +122,15 @@ class ReadOnlyDatabase:
         def rows() -> list[Sequence[Any]]:
             found: list[Sequence[Any]] = []
             with engine.connect() as connection:
-                connections[:] = [connection.connection.dbapi_connection]
+                progress.connection = connection.connection.dbapi_connection
                 for parameters in _chunks(ids, system):
                     found += connection.execute(statement, parameters).all()
                 # From here on it may be somebody else's.
-                connections.clear()
+                progress.connection = None
             return found
 
-        _THREAD.connections = connections
+        progress.began = time.monotonic()
+        _THREAD.progress = progress
         try:
             return rows()
         except exc.DBAPIError as error:
@@ -275,7 +276,7 @@ def _place(url: sa.URL) -> str:
 
 def _note_connection(connection: Any, _record: Any) -> None:
     """Have whoever gives up waiting know what is being connected."""
-    _THREAD.connections[:] = [connection]
+    _THREAD.progress.connection = connection
 
 
 def _open_existing(

@@ -8,6 +8,7 @@ one for reading: only who waits in a thread of its own can give up in time.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import time
@@ -24,12 +25,24 @@ if TYPE_CHECKING:
     Rows = list[Sequence[Any]]
 
 
+class Progress:
+    """How far the thread that reads has come."""
+
+    __slots__ = ("began", "connection")
+
+    def __init__(self) -> None:
+        #: When it turned to this reading, by ``time.monotonic``.
+        self.began = math.inf
+        #: The DB-API connection, while it is this reading's.
+        self.connection: Any = None
+
+
 class Reading:
     """The rows of a SELECT, once they are there.
 
     :param name: the database, as an error is to call it
     :param future: what gives the rows
-    :param connections: gets the DB-API connection once there is one
+    :param progress: what the thread has told of it
     :param timeout: what the time-out was set to, in seconds
     :param deadline: when it ends, by ``time.monotonic``
     :param reason_of: tells an error of the driver's in one line
@@ -39,7 +52,7 @@ class Reading:
         self,
         name: str,
         future: Future[Rows],
-        connections: Sequence[Any],
+        progress: Progress,
         *,
         timeout: float,
         deadline: float,
@@ -48,9 +61,8 @@ class Reading:
     ) -> None:
         self._name = name
         self._future = future
-        self._connections = connections
+        self._progress = progress
         self._timeout = timeout
-        self._began = time.monotonic()
         self._deadline = deadline
         self._outage = outage
         self._reason_of = reason_of
@@ -72,8 +84,8 @@ class Reading:
                 reason = f"no connection was free in {self._timeout:g} s"
             else:
                 reason = f"no answer in {self._timeout:g} s"
-                # As long as that: a cell may have had what others left.
-                waited = time.monotonic() - self._began
+                # It may have begun late, behind others that waited, too.
+                waited = time.monotonic() - self._progress.began
                 slow = waited > self._timeout / 2
                 self._give_up()
             self._outage.failed(reason, slow=slow)
@@ -89,11 +101,10 @@ class Reading:
         psycopg knows no time-out for reading: its socket is shut down, which
         it takes for a lost connection.
         """
-        for connection in list(self._connections):
-            fileno = getattr(connection, "fileno", None)
-            if fileno is not None:
-                with (
-                    contextlib.suppress(Exception),
-                    socket.socket(fileno=os.dup(fileno())) as copy,
-                ):
-                    copy.shutdown(socket.SHUT_RDWR)
+        fileno = getattr(self._progress.connection, "fileno", None)
+        if fileno is not None:
+            with (
+                contextlib.suppress(Exception),
+                socket.socket(fileno=os.dup(fileno())) as copy,
+            ):
+                copy.shutdown(socket.SHUT_RDWR)
