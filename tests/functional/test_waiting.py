@@ -174,9 +174,9 @@ def test_waiting_for_a_free_connection_is_no_silence(
         database.execute(
             "DROP TABLE instances; CREATE VIEW instances AS SELECT 'a' AS "
             "uuid, 'active' AS vm_state, NULL AS task_state, CASE WHEN "
-            "pg_sleep(0.3) IS NOT NULL THEN 1 END AS power_state"
+            "pg_sleep(0.2) IS NOT NULL THEN 1 END AS power_state"
         )
-        records = source(connection=database.url, timeout=1, max_connections=1)
+        records = source(connection=database.url, timeout=2, max_connections=1)
         reasons: list[str] = []
 
         def ask() -> None:
@@ -185,7 +185,7 @@ def test_waiting_for_a_free_connection_is_no_silence(
             except RecordsUnavailable as error:
                 reasons.append(error.reason)
 
-        threads = [threading.Thread(target=ask) for _ in range(12)]
+        threads = [threading.Thread(target=ask) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
