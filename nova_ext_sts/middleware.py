@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING, Any
 from oslo_log import log as logging
 from oslo_middleware import base
 
-from nova_ext_sts import codings, records, responses, settings
+from nova_ext_sts import codings, responses, settings
 from nova_ext_sts.announcements import ANNOUNCERS
 from nova_ext_sts.calls import ANNOUNCING, Call, call_of
 from nova_ext_sts.capture import Capture, Whole, for_whole
 from nova_ext_sts.documents import READERS
+from nova_ext_sts.lookup import Lookup
 from nova_ext_sts.media import Media, media_of
 from nova_ext_sts.records import RecordsUnavailable
-from nova_ext_sts.records.outage import Outage
-from nova_ext_sts.states import NO_STATES
 
 if TYPE_CHECKING:
     from collections.abc import (
         Callable,
-        Collection,
         Iterable,
         Mapping,
-        Sequence,
     )
 
     from _typeshed.wsgi import (
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from oslo_config import cfg
 
     from nova_ext_sts.capture import Head
-    from nova_ext_sts.states import States
 
 LOG = logging.getLogger(__name__)
 
@@ -84,10 +80,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             if call.name.lower() in self.settings.calls
             or (call in ANNOUNCING and self.settings.announce)
         )
-        self._source = records.load(self.settings)
-        self._outage = Outage(
-            f"the record source {self.settings.record_source}"
-        )
+        self._lookup = Lookup(self.settings)
 
     @classmethod
     def factory(
@@ -179,7 +172,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         except Exception as error:
             # A record source may be anybody's, and what it gave may be no
             # States: the application's answer is not lost for that.
-            self._outage.failed(
+            self._lookup.failed(
                 f"what it gave cannot be written ({type(error).__name__})"
             )
             return None
@@ -208,7 +201,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         )
         ids = document.server_ids
         try:
-            states = self._states(ids) if ids else {}
+            states = self._lookup.states(ids) if ids else {}
         except RecordsUnavailable:
             return responses.unavailable(
                 head.headers, media.format, math.ceil(self.settings.timeout)
@@ -225,41 +218,6 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             head.headers.append(("Server-Timing", timing))
         return head, body
 
-    def _states(self, ids: Sequence[str]) -> Mapping[str, States]:
-        """Return the states to add: the records', and nulls if wanted.
-
-        :raises RecordsUnavailable: with ``on_error = fail`` only
-        """
-        try:
-            states = self._records([id_ for id_ in ids if _is_askable(id_)])
-            unknown: Collection[str] = ()
-        except RecordsUnavailable as error:
-            if self.settings.on_error == "fail":
-                raise
-            states = error.records
-            unknown = ids if error.ids is None else error.ids
-        if self.settings.missing_record == "null":
-            known = set(ids).difference(unknown)
-            return {**dict.fromkeys(known, NO_STATES), **states}
-        return states
-
-    def _records(self, ids: Sequence[str]) -> Mapping[str, States]:
-        if not ids:
-            return {}
-        try:
-            found = dict(self._source.lookup(ids))
-        except RecordsUnavailable as error:
-            if not error.logged:
-                self._outage.failed(error.reason)
-            raise
-        except Exception as error:
-            # A record source may be anybody's, and the response is not its
-            # to lose. What an unknown error says may hold a password.
-            self._outage.failed(f"it raised {type(error).__name__}")
-            raise RecordsUnavailable("it failed") from error
-        self._outage.succeeded()
-        return found
-
 
 def _fitting(head: Head, body: bytes) -> tuple[Head, bytes]:
     headers = responses.fitted(
@@ -271,15 +229,3 @@ def _fitting(head: Head, body: bytes) -> tuple[Head, bytes]:
 def _coding(head: Head) -> str:
     coding = head.header("content-encoding").lower()
     return "" if coding == "identity" else coding
-
-
-def _is_askable(server_id: str) -> bool:
-    """Say whether an id can be the key of a record.
-
-    A single id that a database refuses would cost a whole page its states.
-    """
-    return (
-        0 < len(server_id) <= 255
-        and server_id.isascii()
-        and server_id.isprintable()
-    )

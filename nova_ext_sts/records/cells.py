@@ -22,7 +22,7 @@ from oslo_log import log as logging
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource, RecordsUnavailable
 from nova_ext_sts.records.database import INSTANCES, states_of
-from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource
-from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import States
 

@@ -15,11 +15,16 @@ LOG = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
+#: Outages that follow each other faster, in seconds, are logged as one: who
+#: fails every other time is not to fill the log.
+QUIET = 10.0
+
 
 class Outage:
     """Keeps account of whether a source answers; threads share it.
 
-    One line in the log tells when an outage begins, and one when it ends.
+    One line in the log tells when an outage begins, and one when it ends, with
+    the number of responses concerned.
 
     :param name: what is asked, as the log is to call it
     """
@@ -27,7 +32,12 @@ class Outage:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
+        #: Since the last answer that was logged.
         self._failures = 0
+        self._is_out = False
+        self._is_logged = False
+        #: When to log the next outage, at the earliest.
+        self._quiet_until = 0.0
         self._pause = 0.0
         #: While it is left alone: when to try again.
         self._until = 0.0
@@ -60,8 +70,12 @@ class Outage:
         """
         with self._lock:
             self._failures += 1
-            begins = self._failures == 1
+            self._is_out = True
             now = time.monotonic()
+            begins = not self._is_logged and now >= self._quiet_until
+            if begins:
+                self._is_logged = True
+                self._quiet_until = now + QUIET
             if not slow:
                 self._pause = self._until = 0.0
             elif not self._until or self._is_trying:
@@ -81,13 +95,18 @@ class Outage:
     def succeeded(self) -> None:
         """Note an answer; the first one after an outage is logged."""
         # Without the lock: this is the way of every request.
-        if not self._failures:
+        if not self._is_out:
             return
         with self._lock:
-            failures, self._failures = self._failures, 0
+            self._is_out = False
             self._pause = self._until = 0.0
-        LOG.warning(
-            "States can be read from %(name)s again, after %(failures)d "
-            "failed lookups.",
-            {"name": self._name, "failures": failures},
-        )
+            ends, self._is_logged = self._is_logged, False
+            failures = self._failures
+            if ends:
+                self._failures = 0
+        if ends:
+            LOG.warning(
+                "States can be read from %(name)s again, after %(failures)d "
+                "failed lookups.",
+                {"name": self._name, "failures": failures},
+            )

@@ -56,6 +56,8 @@ SYSTEMS = {
             "SET SESSION CHARACTERISTICS AS TRANSACTION "
             "ISOLATION LEVEL READ COMMITTED, READ ONLY",
             "SET statement_timeout = {milliseconds}",
+            # A database in SQL_ASCII would give bytes.
+            "SET client_encoding = 'UTF8'",
         ),
     ),
 }

@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, load
-from nova_ext_sts.records.engine import ReadOnlyDatabase
+from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.states import States
 from tests.databases import (
     BUILD_REQUESTS,
@@ -79,7 +79,7 @@ def test_long_page_is_read_whole(
     ids = [row[0] for row in rows]
     states = dict.fromkeys(ids, States("active", None, 1))
     assert records.lookup(ids) == states
-    monkeypatch.setattr("nova_ext_sts.records.engine.CHUNK", 1000)
+    monkeypatch.setattr("nova_ext_sts.records.readonly.CHUNK", 1000)
     assert records.lookup(ids) == states
 
 
@@ -503,7 +503,7 @@ def test_database_that_is_disposed_of_is_no_longer_read(
     sqlite: Database,
 ) -> None:
     opened = ReadOnlyDatabase(settings.Database(name="x", url=sqlite.url))
-    opened._process().threads.shutdown()
+    opened._workers_here().threads.shutdown()
     with pytest.raises(RecordsUnavailable, match="no longer read"):
         rows(opened, "SELECT 1")
 

@@ -284,3 +284,24 @@ def test_failure_that_costs_nothing_ends_the_pause(
     outage.failed("slow", slow=True)
     outage.failed("refused")
     assert not outage.is_left_alone()
+
+
+def test_source_that_fails_every_other_time_does_not_fill_the_log(
+    clock: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage("x")
+    for _ in range(100):
+        outage.failed("refused")
+        clock(0.01)
+        outage.succeeded()
+    clock(10)
+    outage.failed("refused")
+    outage.succeeded()
+    begun, ended, begun_again, ended_again = (
+        record.getMessage() for record in caplog.records
+    )
+    assert begun == begun_again
+    assert begun.startswith("States cannot be read from x: refused.")
+    assert "after 1 failed lookups" in ended
+    # The others are counted where the next line is written.
+    assert "after 100 failed lookups" in ended_again

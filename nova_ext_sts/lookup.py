@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which states the servers of one response get, and what becomes of failures.
+
+Between the filter and its record source, which may be anybody's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nova_ext_sts import records
+from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.states import NO_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from nova_ext_sts.settings import Settings
+    from nova_ext_sts.states import States
+
+
+class Lookup:
+    """Asks a record source; threads share it.
+
+    :raises ConfigurationError: there is no such source, or it cannot work
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._source = records.load(settings)
+        self._outage = Outage(f"the record source {settings.record_source}")
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, States]:
+        """Return the states to add: the records', and nulls if wanted.
+
+        :raises RecordsUnavailable: with ``on_error = fail`` only
+        """
+        try:
+            states = self._records([id_ for id_ in ids if _is_askable(id_)])
+            unknown: Collection[str] = ()
+        except RecordsUnavailable as error:
+            if self._settings.on_error == "fail":
+                raise
+            states = error.records
+            unknown = ids if error.ids is None else error.ids
+        if self._settings.missing_record == "null":
+            known = set(ids).difference(unknown)
+            return {**dict.fromkeys(known, NO_STATES), **states}
+        return states
+
+    def failed(self, reason: str) -> None:
+        """Note that the source did not do what it should.
+
+        :param reason: for the log, in one line and without secrets
+        """
+        self._outage.failed(reason)
+
+    def _records(self, ids: Sequence[str]) -> Mapping[str, States]:
+        if not ids:
+            return {}
+        try:
+            found = dict(self._source.lookup(ids))
+        except RecordsUnavailable as error:
+            if not error.logged:
+                self.failed(error.reason)
+            raise
+        except Exception as error:
+            # The response is not the source's to lose. What an unknown error
+            # says may hold a password.
+            self.failed(f"it raised {type(error).__name__}")
+            raise RecordsUnavailable("it failed") from error
+        self._outage.succeeded()
+        return found
+
+
+def _is_askable(server_id: str) -> bool:
+    """Say whether an id can be the key of a record.
+
+    A single id that a database refuses would cost a whole page its states.
+    """
+    return (
+        0 < len(server_id) <= 255
+        and server_id.isascii()
+        and server_id.isprintable()
+    )

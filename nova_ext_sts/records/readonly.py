@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One database, read in threads of its own, so that nobody waits too long."""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import os
+import threading
+import time
+import types
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records.engines import (
+    new_engine,
+    place_of,
+    reason_of,
+    url_of,
+)
+from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.records.reading import Progress, Reading
+from nova_ext_sts.records.systems import SYSTEMS, System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nova_ext_sts.settings import Database
+
+#: A page of a list is one statement, whatever its length up to this.
+CHUNK = 10_000
+
+#: Whether eventlet or gevent has put its green threads in the place of
+#: threads. Those of one native thread cannot wake those of another.
+_IS_GREEN = not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
+
+#: The progress of the reading for which a thread works.
+_THREAD = threading.local()
+
+
+class _Workers(NamedTuple):
+    """What reads one database."""
+
+    engine: sa.Engine
+    threads: ThreadPoolExecutor
+    outage: Outage
+
+
+class ReadOnlyDatabase:
+    """One database; an object that threads share and that survives a fork.
+
+    Nothing connects before the first read.
+
+    :raises ConfigurationError: the URL does not parse, or names a database
+        system or a driver that is not there
+    """
+
+    def __init__(self, settings: Database) -> None:
+        self.settings = settings
+        self._url = url_of(settings)
+        #: By process, since no socket or thread survives a fork, and where
+        #: threads are green by native thread.
+        self._workers: dict[tuple[int, int], _Workers] = {}
+
+    def read(
+        self,
+        select: str,
+        ids: Sequence[str] | None = None,
+        *,
+        deadline: float,
+    ) -> Reading:
+        """Begin to read, and return what waits for the rows.
+
+        :param select: the statement; ``{among}`` in it is the comparison with
+            any of ``ids``
+        :param deadline: when to give up, by ``time.monotonic``
+        :raises RecordsUnavailable: the database has kept others waiting just
+            now, and is left alone for a while
+        """
+        engine, threads, outage = self._workers_here()
+        if outage.is_left_alone():
+            raise RecordsUnavailable(
+                f"{self.settings.name}: left alone for a while", logged=True
+            )
+        progress = Progress()
+        try:
+            future = threads.submit(
+                self._rows, engine, select, ids, deadline, progress
+            )
+        except RuntimeError as error:
+            # Disposed of meanwhile, or the process is about to end.
+            raise RecordsUnavailable(
+                f"{self.settings.name}: no longer read", logged=True
+            ) from error
+        return Reading(
+            self.settings.name,
+            future,
+            progress,
+            timeout=self.settings.timeout,
+            deadline=deadline,
+            outage=outage,
+            reason_of=functools.partial(reason_of, url=self._url),
+        )
+
+    def dispose(self) -> None:
+        """Close the connections that are not in use; others when returned."""
+        pid = os.getpid()
+        for key in [key for key in list(self._workers) if key[0] == pid]:
+            workers = self._workers.pop(key, None)
+            if workers is not None:
+                workers.threads.shutdown(wait=False)
+                workers.engine.dispose()
+
+    def _rows(
+        self,
+        engine: sa.Engine,
+        select: str,
+        ids: Sequence[str] | None,
+        deadline: float,
+        progress: Progress,
+    ) -> list[Sequence[Any]]:
+        system = SYSTEMS[self._url.get_backend_name()]
+        statement = _statement(select, system)
+
+        def rows() -> list[Sequence[Any]]:
+            found: list[Sequence[Any]] = []
+            with engine.connect() as connection:
+                progress.connection = connection.connection.dbapi_connection
+                for parameters in _chunks(ids, system):
+                    found += connection.execute(statement, parameters).all()
+                # From here on it may be somebody else's.
+                progress.connection = None
+            return found
+
+        progress.began = time.monotonic()
+        _THREAD.progress = progress
+        try:
+            return rows()
+        except exc.DBAPIError as error:
+            if not error.connection_invalidated or time.monotonic() > deadline:
+                raise
+        # A connection that had been waiting in the pool was dead. SQLAlchemy
+        # has emptied the pool; the next one is new.
+        return rows()
+
+    def _workers_here(self) -> _Workers:
+        key = os.getpid(), threading.get_native_id() if _IS_GREEN else 0
+        workers = self._workers.get(key)
+        if workers is None:
+            settings = self.settings
+            engine = new_engine(settings, self._url)
+            # Before all that is asked of a new connection.
+            event.listen(engine, "connect", _note_connection, insert=True)
+            # No lock, which a fork might copy while it is held: of two made
+            # at once one is dropped before it has connected.
+            workers = self._workers.setdefault(
+                key,
+                _Workers(
+                    engine,
+                    # One for each connection: none is waited for in vain.
+                    ThreadPoolExecutor(
+                        settings.max_connections,
+                        thread_name_prefix="extended-status",
+                    ),
+                    Outage(f"the {settings.name} ({place_of(self._url)})"),
+                ),
+            )
+        return workers
+
+
+@functools.cache
+def _statement(select: str, system: System) -> sa.TextClause:
+    statement = sa.text(select.format(among=system.among))
+    if "{among}" in select:
+        return statement.bindparams(
+            sa.bindparam("ids", expanding=system.expanding)
+        )
+    return statement
+
+
+def _chunks(
+    ids: Sequence[str] | None, system: System
+) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of each statement that is needed."""
+    if ids is None:
+        yield {}
+        return
+    for start in range(0, len(ids), CHUNK):
+        yield {"ids": system.parameter(ids[start : start + CHUNK])}
+
+
+def _note_connection(connection: Any, _record: Any) -> None:
+    """Have whoever gives up waiting know what is being connected."""
+    _THREAD.progress.connection = connection
