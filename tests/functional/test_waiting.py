@@ -16,8 +16,8 @@ from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
 from nova_ext_sts.states import States
 from tests.applications import answering, filtered
+from tests.cells import Cells, source
 from tests.databases import SERVERS, Database, made
-from tests.functional.test_records import Cells, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
