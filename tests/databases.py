@@ -82,24 +82,33 @@ class Database:
             INSTANCES, *(dict(zip(names, row, strict=True)) for row in rows)
         )
 
+    def connect(self) -> sa.Connection:
+        return self._engine.connect()
+
     def execute(self, statement: str, **parameters: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.text(statement), parameters)
 
 
 @contextlib.contextmanager
-def made(system: str, directory: Path) -> Iterator[Database]:
+def made(
+    system: str, directory: Path, url: sa.URL | None = None
+) -> Iterator[Database]:
     """Give a new database on a system, and drop it.
 
     Where the system's server does not answer the test is skipped, or fails
     where NOVA_EXT_STS_REQUIRE_DATABASES is set.
+
+    :param directory: where SQLite's files are
+    :param url: of the server, if it is another than that of all tests
     """
     name = f"nova_ext_sts_{uuid.uuid4().hex[:12]}"
     if system == "sqlite":
         yield Database(sa.URL.create("sqlite", database=f"{directory}/{name}"))
         return
+    url = url or SERVERS[system]
     server = sa.create_engine(
-        SERVERS[system],
+        url,
         poolclass=sa.NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args={"connect_timeout": 3},
@@ -110,9 +119,9 @@ def made(system: str, directory: Path) -> Iterator[Database]:
     except sa.exc.OperationalError as error:
         if os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"):
             raise
-        pytest.skip(f"{SERVERS[system]} does not answer: {error.orig}")
+        pytest.skip(f"{url} does not answer: {error.orig}")
     try:
-        yield Database(SERVERS[system].set(database=name))
+        yield Database(url.set(database=name))
     finally:
         force = " WITH (FORCE)" if system == "postgresql" else ""
         with server.connect() as connection:

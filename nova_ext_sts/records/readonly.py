@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import _thread
 import functools
 import os
 import threading
 import time
-import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,10 +32,6 @@ if TYPE_CHECKING:
 #: A page of a list is one statement, whatever its length up to this.
 CHUNK = 10_000
 
-#: Whether eventlet or gevent has put its green threads in the place of
-#: threads. Those of one native thread cannot wake those of another.
-_IS_GREEN = not isinstance(_thread.start_new_thread, types.BuiltinFunctionType)
-
 #: The progress of the reading for which a thread works.
 _THREAD = threading.local()
 
@@ -62,9 +56,8 @@ class ReadOnlyDatabase:
     def __init__(self, settings: Database) -> None:
         self.settings = settings
         self._url = url_of(settings)
-        #: By process, since no socket or thread survives a fork, and where
-        #: threads are green by native thread.
-        self._workers: dict[tuple[int, int], _Workers] = {}
+        #: By process id: no socket and no thread survives a fork.
+        self._workers: dict[int, _Workers] = {}
 
     def read(
         self,
@@ -108,12 +101,10 @@ class ReadOnlyDatabase:
 
     def dispose(self) -> None:
         """Close the connections that are not in use; others when returned."""
-        pid = os.getpid()
-        for key in [key for key in list(self._workers) if key[0] == pid]:
-            workers = self._workers.pop(key, None)
-            if workers is not None:
-                workers.threads.shutdown(wait=False)
-                workers.engine.dispose()
+        workers = self._workers.pop(os.getpid(), None)
+        if workers is not None:
+            workers.threads.shutdown(wait=False)
+            workers.engine.dispose()
 
     def _rows(
         self,
@@ -148,8 +139,8 @@ class ReadOnlyDatabase:
         return rows()
 
     def _workers_here(self) -> _Workers:
-        key = os.getpid(), threading.get_native_id() if _IS_GREEN else 0
-        workers = self._workers.get(key)
+        pid = os.getpid()
+        workers = self._workers.get(pid)
         if workers is None:
             settings = self.settings
             engine = new_engine(settings, self._url)
@@ -158,7 +149,7 @@ class ReadOnlyDatabase:
             # No lock, which a fork might copy while it is held: of two made
             # at once one is dropped before it has connected.
             workers = self._workers.setdefault(
-                key,
+                pid,
                 _Workers(
                     engine,
                     # One for each connection: none is waited for in vain.

@@ -1,0 +1,220 @@
+"""Database servers of a test's own, to be stopped, frozen and killed."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: How long a server may take to start or to end, in seconds.
+PATIENCE = 60.0
+
+
+class Server(abc.ABC):
+    """One server, on a free port and with its files in a new directory."""
+
+    #: Where the binaries of Debian's packages are, if not on the path.
+    places: Sequence[str] = ()
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.directory = Path(tempfile.mkdtemp(prefix="nova-ext-sts-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        shutil.chown(self.directory, self.user)
+        self._run(*self._initialization())
+        self.start()
+
+    @property
+    def user(self) -> str:
+        """Whose the server's process and files are."""
+        return getpass.getuser()
+
+    @property
+    @abc.abstractmethod
+    def url(self) -> sa.URL:
+        """The administrator's, for SQLAlchemy."""
+
+    @abc.abstractmethod
+    def _initialization(self) -> Sequence[str]:
+        """Return the command that makes the server's files."""
+
+    @abc.abstractmethod
+    def _command(self) -> Sequence[str]:
+        """Return the command that runs the server."""
+
+    def start(self) -> None:
+        command = self._command()
+        with (self.directory / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [self._binary(command[0]), *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # An interrupted test ends it, not the terminal.
+                start_new_session=True,
+                user=self.user,
+                cwd=self.directory,
+            )
+        engine = sa.create_engine(self.url, poolclass=sa.NullPool)
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with engine.connect():
+                    return
+            except sa.exc.OperationalError:
+                if time.monotonic() > until or self._process.poll():
+                    print((self.directory / "output").read_text())
+                    raise
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it at once, as the kernel does when memory is short."""
+        self._signal(signal.SIGKILL)
+        if self._process:
+            self._process.wait(PATIENCE)
+        self._process = None
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """Have no server for a while."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have a server that accepts, and says nothing."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.directory)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        main = self._process.pid
+        # A backend of PostgreSQL's leads a process group of its own.
+        children = Path(f"/proc/{main}/task/{main}/children").read_text()
+        for pid in [main, *map(int, children.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(
+            [self._binary(command[0]), *command[1:]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            user=self.user,
+            cwd=self.directory,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout.decode()
+
+    def _binary(self, name: str) -> str:
+        path = os.pathsep.join([*self.places, os.environ["PATH"]])
+        found = shutil.which(name, path=path)
+        assert found, f"{name} is not installed: see bindep.txt"
+        return found
+
+
+class MariaDB(Server):
+    places = ("/usr/sbin",)
+
+    @property
+    def url(self) -> sa.URL:
+        return sa.make_url(f"mysql+pymysql://root@127.0.0.1:{self.port}")
+
+    def _initialization(self) -> Sequence[str]:
+        return [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={self.directory}/data",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ]
+
+    def _command(self) -> Sequence[str]:
+        return [
+            "mariadbd",
+            "--no-defaults",
+            f"--user={self.user}",
+            f"--datadir={self.directory}/data",
+            f"--socket={self.directory}/socket",
+            f"--pid-file={self.directory}/pid",
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            # What it holds need only outlive its own process.
+            "--innodb-flush-log-at-trx-commit=2",
+        ]
+
+
+class PostgreSQL(Server):
+    places = tuple(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+
+    @property
+    def user(self) -> str:
+        # It refuses to run as root; Debian's package makes this user.
+        return "postgres" if os.geteuid() == 0 else super().user
+
+    @property
+    def url(self) -> sa.URL:
+        return sa.make_url(
+            "postgresql+psycopg://postgres@127.0.0.1:"
+            f"{self.port}/postgres?connect_timeout=5"
+        )
+
+    def _initialization(self) -> Sequence[str]:
+        return [
+            "initdb",
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+            f"--pgdata={self.directory}/data",
+        ]
+
+    def _command(self) -> Sequence[str]:
+        return [
+            "postgres",
+            "-D",
+            f"{self.directory}/data",
+            "-k",
+            str(self.directory),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-c",
+            "fsync=off",
+        ]
+
+
+KINDS: dict[str, type[Server]] = {"mysql": MariaDB, "postgresql": PostgreSQL}

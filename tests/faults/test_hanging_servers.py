@@ -1,0 +1,112 @@
+"""Servers that accept connections and then say nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from tests.faults.lookups import EXTENDED, LATE, LIST, client_of, slow_down
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.databases import Database
+    from tests.faults.account import Account
+    from tests.faults.servers import Server
+
+
+def test_frozen_server_costs_one_timeout_in_all(
+    server: Server,
+    database: Database,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(database, timeout=1)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    began = time.monotonic()
+    with server.frozen():
+        for _ in range(100):
+            assert account.get(lambda: client.get("/servers")).body == LIST
+        assert time.monotonic() - began < 1 + LATE
+    time.sleep(1)  # the pause
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert "no answer in 1 s" in begins
+    assert "after 100 failed lookups" in ends
+
+
+def test_server_is_frozen_before_the_first_connection(
+    server: Server, database: Database, account: Account
+) -> None:
+    client = client_of(database, timeout=1)
+    with server.frozen():
+        assert account.get(lambda: client.get("/servers")).body == LIST
+    assert account.slowest < 1 + LATE
+    # libpq waits for two seconds, at the least, with the one thread.
+    time.sleep(1)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+
+
+def test_server_is_frozen_in_the_middle_of_a_query(
+    server: Server, database: Database, account: Account
+) -> None:
+    client = client_of(database, timeout=1)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    slow_down(database, 0.4)
+    timer = threading.Timer(0.2, server.freeze)
+    timer.start()
+    try:
+        assert account.get(lambda: client.get("/servers")).body == LIST
+    finally:
+        timer.join()
+        server.thaw()
+    assert account.slowest < 1 + LATE
+    time.sleep(1)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+
+
+def test_frozen_server_keeps_many_requests_no_longer_than_one(
+    server: Server, database: Database, account: Account
+) -> None:
+    client = client_of(database, timeout=1, max_connections=3)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    before = threading.active_count()
+    with server.frozen():
+        most = 0
+        for _ in range(3):
+            threads = [
+                threading.Thread(
+                    target=account.get, args=[lambda: client.get("/servers")]
+                )
+                for _ in range(50)
+            ]
+            for thread in threads:
+                thread.start()
+            most = max(most, threading.active_count() - 50)
+            for thread in threads:
+                thread.join()
+        # Two more that read, besides the one that has.
+        assert most <= before + 2
+    assert account.slowest < 1 + LATE
+    assert (account.made, account.extended) == (151, 1)
+
+
+def test_process_ends_while_a_server_is_frozen(
+    server: Server, database: Database, account: Account
+) -> None:
+    ask_and_end = (
+        "from tests.applications import *\n"
+        f"client = filtered(answering({LIST!r}), timeout=1, "
+        f"connection={database.url!r})\n"
+        "assert client.get('/servers').body.count(b'active') == 0\n"
+    )
+    with server.frozen():
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", ask_and_end], check=True)
+        # Its start, the time-out, and libpq's two seconds.
+        assert time.monotonic() - began < 2 + 2 + LATE
+    client = client_of(database)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED

@@ -1,0 +1,112 @@
+"""Connections that are lost between two requests, or in the middle of one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.lookups import (
+    EXTENDED,
+    LIST,
+    administrator,
+    client_of,
+    slow_down,
+)
+
+if TYPE_CHECKING:
+    from tests.databases import Database
+    from tests.faults.account import Account
+    from tests.faults.servers import Server
+
+
+def test_server_is_killed_between_requests(
+    server: Server,
+    database: Database,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(database)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    with server.killed():
+        for _ in range(20):
+            assert account.get(lambda: client.get("/servers")).body == LIST
+    for _ in range(20):
+        assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert begins.startswith("States cannot be read from the instances'")
+    assert "after 20 failed lookups" in ends
+
+
+def test_server_is_restarted_between_requests(
+    server: Server,
+    database: Database,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(database)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    with server.killed():
+        pass
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    assert not caplog.records
+
+
+def test_server_is_killed_in_the_middle_of_a_query(
+    server: Server, database: Database, account: Account
+) -> None:
+    slow_down(database, 1)
+    client = client_of(database)
+    responses = []
+
+    def ask() -> None:
+        responses.append(account.get(lambda: client.get("/servers")))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.4)
+    with server.killed():
+        thread.join()
+    (response,) = responses
+    assert response.body == LIST
+    assert account.slowest < 5
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+
+
+def test_connection_is_killed_in_the_middle_of_a_query(
+    database: Database, account: Account
+) -> None:
+    slow_down(database, 1)
+    client = client_of(database)
+    responses = []
+
+    def ask() -> None:
+        responses.append(account.get(lambda: client.get("/servers")))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.4)
+    with administrator(database) as connections:
+        connections.end_all()
+    thread.join()
+    (response,) = responses
+    # Read once more, within the time-out.
+    assert response.body == EXTENDED
+
+
+def test_connections_are_killed_a_thousand_times(
+    database: Database,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(database)
+    account.get(lambda: client.get("/servers"))
+    with administrator(database) as connections:
+        before = len(connections.connections())
+        for _ in range(1000):
+            connections.end_all()
+            assert account.get(lambda: client.get("/servers")).body == EXTENDED
+        assert len(connections.connections()) == before == 1
+    assert not caplog.records
