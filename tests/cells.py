@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 CELL0 = "00000000-0000-0000-0000-000000000000"
 
 
-def source(**options: Any) -> RecordSource:
-    """Return a record source of these options."""
-    return load(settings.read(cfg.ConfigOpts(), options))
+def source(conf: cfg.ConfigOpts | None = None, **options: Any) -> RecordSource:
+    """Return a record source of these options.
+
+    :param conf: what the service's configuration files say
+    """
+    return load(settings.read(conf or cfg.ConfigOpts(), options))
 
 
 class Cells:

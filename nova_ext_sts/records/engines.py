@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,21 @@ from nova_ext_sts.settings import ConfigurationError
 if TYPE_CHECKING:
     from nova_ext_sts.settings import Database
 
+_LOG_NAME = "extended_status"
+
+# At DEBUG SQLAlchemy writes each row that it reads, and those of Nova's cell
+# mappings hold passwords. (A level of its own would speak where its parents
+# are silent.)
+logging.getLogger(f"sqlalchemy.engine.Engine.{_LOG_NAME}").addFilter(
+    lambda record: record.levelno > logging.DEBUG
+)
+
 
 def url_of(settings: Database) -> sa.URL:
     """Return where a database is to be read, with all its parameters.
 
-    :raises ConfigurationError: the URL does not parse, or names a database
-        system or a driver that is not there
+    :raises ConfigurationError: the URL does not parse, names a database
+        system or a driver that is not there, or has a bad parameter
     """
     try:
         url = sa.make_url(settings.url)
@@ -39,7 +49,19 @@ def url_of(settings: Database) -> sa.URL:
             "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
             "character of the password %-encoded."
         ) from None
+    for name in ("password", "passwd"):
+        # Where SQLAlchemy hides it.
+        if name in url.query:
+            url = url.set(password=str(url.query[name]))
+            url = url.difference_update_query([name])
     driver_of(url, settings.name)
+    try:
+        new_engine(settings, url).dispose()
+    except (exc.ArgumentError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"The URL of the {settings.name} has a parameter that cannot be "
+            f"used: {reason_of(error, url)}."
+        ) from None
     return url
 
 
@@ -60,10 +82,7 @@ def reason_of(error: Exception, url: sa.URL) -> str:
     # that of the driver's error below it has not.
     cause = getattr(error, "orig", None) or error
     line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-    secrets = [url.password or "", *url.normalized_query.get("password", ())]
-    for secret in filter(None, map(str, secrets)):
-        line = line.replace(secret, "***")
-    return line
+    return line.replace(url.password, "***") if url.password else line
 
 
 def new_engine(settings: Database, url: sa.URL) -> sa.Engine:
@@ -71,6 +90,7 @@ def new_engine(settings: Database, url: sa.URL) -> sa.Engine:
     driver = driver_of(url, settings.name)
     engine = sa.create_engine(
         url,
+        logging_name=_LOG_NAME,
         # One statement is one transaction: no BEGIN and no ROLLBACK, which
         # would each be a round trip.
         isolation_level="AUTOCOMMIT",

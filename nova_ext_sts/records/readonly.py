@@ -49,8 +49,8 @@ class ReadOnlyDatabase:
 
     Nothing connects before the first read.
 
-    :raises ConfigurationError: the URL does not parse, or names a database
-        system or a driver that is not there
+    :raises ConfigurationError: the URL does not parse, names a database
+        system or a driver that is not there, or has a bad parameter
     """
 
     def __init__(self, settings: Database) -> None:

@@ -175,23 +175,33 @@ def test_down_cell_takes_only_its_own_servers(
 ) -> None:
     sqlite_cells.add_cell(3, "down", "sqlite:////no/such/cell")
     sqlite_cells.add_cell(4, "odd", "sqlight://s3cret@x/y")
+    sqlite_cells.add_cell(
+        5, "bad", "mysql+pymysql://u:s3cret@x/y?read_timeout=z"
+    )
     sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
-    for server, cell in [("a", 2), ("b", 3), ("c", 4), ("d", 99), ("e", 2)]:
+    for server, cell in [
+        ("a", 2),
+        ("b", 3),
+        ("c", 4),
+        ("d", 99),
+        ("e", 2),
+        ("f", 5),
+    ]:
         sqlite_cells.add(server, cell)
     records = sqlite_cells.source()
     for _ in range(2):
         with pytest.raises(RecordsUnavailable) as raised:
-            records.lookup(["a", "b", "c", "d", "e"])
+            records.lookup(["a", "b", "c", "d", "e", "f"])
         assert raised.value.records == {"a": States("active", None, 1)}
         assert raised.value.ids
-        assert sorted(raised.value.ids) == ["b", "c", "d"]
+        assert sorted(raised.value.ids) == ["b", "c", "d", "f"]
     with pytest.raises(RecordsUnavailable) as raised:
         records.lookup(["d"])
     messages = [record.getMessage() for record in caplog.records]
     assert [record.levelno for record in caplog.records] == [
         logging.WARNING
     ] * len(messages)
-    assert len(messages) == 3
+    assert len(messages) == 4
     assert not any("s3cret" in message for message in messages)
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
-from stevedore.extension import ExtensionManager
 
 from nova_ext_sts import ExtendedStatus, filter_factory
 from nova_ext_sts.settings import ConfigurationError
 from tests import databases
 from tests.applications import JSON, Client, answering, filtered
+from tests.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -649,18 +649,15 @@ def test_extension_is_found_where_the_application_knows_none(
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a distribution with record sources of its own."""
-    information = tmp_path / "states_from_elsewhere-1.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: states-from-elsewhere\nVersion: 1\n"
-    )
-    (information / "entry_points.txt").write_text(
-        "[nova_ext_sts.record_sources]\n"
-        "fixed = states_from_elsewhere:Fixed\n"
-        "broken = states_from_elsewhere:Broken\n"
-        "offline = states_from_elsewhere:Offline\n"
-        "odd = states_from_elsewhere:Odd\n"
-        "absent = states_from_elsewhere:Absent\n"
+    installed(
+        "states-from-elsewhere",
+        tmp_path,
+        monkeypatch,
+        fixed="states_from_elsewhere:Fixed",
+        broken="states_from_elsewhere:Broken",
+        offline="states_from_elsewhere:Offline",
+        odd="states_from_elsewhere:Odd",
+        absent="states_from_elsewhere:Absent",
     )
     (tmp_path / "states_from_elsewhere.py").write_text(
         "from nova_ext_sts.records import RecordSource, RecordsUnavailable\n"
@@ -681,9 +678,6 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "        states = {'a': States('active', 'rebooting', 1)}\n"
         "        raise RecordsUnavailable('the rest is offline', states)\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    # stevedore looks once for each namespace and process.
-    monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
 
 
 @pytest.mark.usefixtures("plugin")

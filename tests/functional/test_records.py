@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.states import States
+from tests.applications import answering, filtered
 from tests.cells import source
 from tests.databases import Database, made
 
@@ -238,3 +240,33 @@ def test_galera_is_asked_to_wait_as_nova_asks_it(tmp_path: Path) -> None:
             "SELECT @@wsrep_sync_wait, @@character_set_client",
         )
         assert tuple(row) == (5, "utf8mb4")
+
+
+def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
+    upper = "0F3A8C1E-5B7D-4E2A-9C6F-1A2B3C4D5E6F"
+    longest = "é☃" * 127 + "x"
+    database.insert_instances(
+        [
+            ("nothing", None, None, None),
+            ("longest", longest, longest, 77),
+            (upper, "active", None, 1),
+            ("no uuid", "active", "", -1),
+        ]
+    )
+    ids = ["nothing", "longest", "nothing", upper, upper.lower(), "no uuid"]
+    ids += ["", "é", "x" * 256, "absent", "NOTHING", "nothing "]
+    servers = [{"id": each} for each in ids]
+    body = json.dumps({"servers": servers}).encode()
+    response = filtered(answering(body), connection=database.url).get(
+        "/servers"
+    )
+    found = [tuple(server.values())[1:] for server in response.json["servers"]]
+    assert found == [
+        (None, None, None),
+        (longest, longest, 77),
+        (None, None, None),
+        ("active", None, 1),
+        (),
+        ("active", "", -1),
+        *[()] * 6,
+    ]
