@@ -132,6 +132,21 @@ def test_server_between_build_request_and_cell_is_looked_up_once_more(
     assert records.lookup(["a"]) == {"a": States("active", None, 1)}
 
 
+def test_server_that_moves_to_another_cell_is_read_there(
+    sqlite_cells: Cells,
+) -> None:
+    sqlite_cells.add("a", 1)
+    for name, cell in sqlite_cells.cells.items():
+        cell.insert_instances([("a", name, None, 1)])
+    records = sqlite_cells.source()
+    for number, name in ((1, "cell0"), (2, "cell1"), (1, "cell0")):
+        # As a resize across cells does.
+        sqlite_cells.api.execute(
+            "UPDATE instance_mappings SET cell_id = :cell", cell=number
+        )
+        assert records.lookup(["a"]) == {"a": States(name, None, 1)}
+
+
 def test_new_cell_needs_no_restart(
     sqlite_cells: Cells, tmp_path: Path
 ) -> None:
