@@ -58,7 +58,11 @@ def call_of(environ: WSGIEnvironment) -> Call | None:
     if at == -1:
         if "/extensions" not in path:
             return None
-    elif path.find("/", at + len("/servers/"), -1) != -1:
+    elif (
+        # /servers/ID/ips, and /os-hypervisors/NAME/servers.
+        path.find("/", at + len("/servers/"), -1) != -1
+        or "/os-hypervisors/" in path
+    ):
         return None
     match = _PATH.fullmatch(path)
     # lastgroup is the one alternative that matched.

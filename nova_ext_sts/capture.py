@@ -220,7 +220,9 @@ class Capture:
             return self._given_up(iterator, iterable, error)
         if self._server_write is not None:
             return Rest([], iterator, iterable)
-        return Whole(self._chunks, iterable)
+        # Nothing is to keep the chunks once they are joined.
+        held, self._chunks = self._chunks, []
+        return Whole(held, iterable)
 
     def _given_up(
         self,

@@ -59,14 +59,13 @@ def _parsed(markup: Markup, root_name: str) -> tuple[_Element, list[_Element]]:
 
     :raises ValueError: the body is not a document with such a root
     """
-    parser = markup.parser()
     elements: list[_Element] = []  # as they end: the root is the last
     opened: list[tuple[int, dict[str, str]] | None] = []
     scope = Scope({})
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal scope
-        element = parser.CurrentByteIndex, attributes
+        element = markup.parser.CurrentByteIndex, attributes
         inner = scope.within(attributes)
         if not opened:
             scope = inner
@@ -90,15 +89,13 @@ def _parsed(markup: Markup, root_name: str) -> tuple[_Element, list[_Element]]:
             tag = markup.tag(name_end)
             end_tag, last = tag.stop, tag.end
             if not tag.is_empty:
-                end_tag = parser.CurrentByteIndex
+                end_tag = markup.parser.CurrentByteIndex
                 last = markup.tag(markup.name_end(end_tag, f"/{name}")).end
             elements.append(
                 _Element(first, end_tag, last, name, name_end, attributes)
             )
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    markup.feed(parser)
+    markup.parse(start, end)
     return elements.pop(), elements
 
 

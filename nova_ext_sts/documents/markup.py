@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import encodings
 import encodings.aliases
+import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
@@ -12,7 +13,10 @@ from xml.parsers import expat
 from nova_ext_sts import extension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    StartHandler = Callable[[str, dict[str, str]], object]
+    EndHandler = Callable[[str], object]
 
     #: (start, end, text): what is to stand between two bytes of the body.
     Edit = tuple[int, int, str]
@@ -82,7 +86,9 @@ class Markup:
         encoding that can be read
     """
 
-    __slots__ = ("_body", "_encoding", "_units", "_width")
+    __slots__ = ("_body", "_encoding", "_units", "_width", "parser")
+
+    parser: expat.XMLParserType
 
     def __init__(self, body: bytes, charset: str | None) -> None:
         if len(body) > MAX_SIZE:
@@ -105,24 +111,30 @@ class Markup:
         if self._units.startswith(b"<!", pos):
             raise ValueError("a DOCTYPE")
 
-    def parser(self) -> expat.XMLParserType:
-        """Return a parser of the body, for handlers to be set."""
-        # Names are not kept: a hostile body has a million.
-        return expat.ParserCreate(self._encoding, intern=None)
+    def parse(
+        self, start: StartHandler, end: EndHandler | None = None
+    ) -> None:
+        """Parse the body, handlers looking on.
 
-    def feed(self, parser: expat.XMLParserType) -> None:
-        """Parse the body.
+        While it lasts ``parser`` is there, for its handlers to be changed.
 
-        :raises ValueError: it is not well-formed, or a handler said so
+        :param start: the first handler of start tags
+        :param end: the first one of end tags
+        :raises ValueError: the body is not well-formed, or a handler said so
         """
+        # Names are not kept: a hostile body has a million.
+        self.parser = expat.ParserCreate(self._encoding, intern=None)
+        self.parser.StartElementHandler = start
+        self.parser.EndElementHandler = end
         try:
             # At once: whatever is cut in two is scanned twice.
-            parser.Parse(self._body, True)
+            self.parser.Parse(self._body, True)
         except (expat.ExpatError, LookupError, MemoryError) as error:
             raise ValueError(str(error)) from error
         finally:
-            # They hold the parser, which would live until the next collection.
-            parser.StartElementHandler = parser.EndElementHandler = None
+            # It has a copy of the body, which handlers that refer to each
+            # other would hold until the next collection.
+            del self.parser
 
     def name_end(self, start: int, name: str) -> int:
         """Return where the name ends in the tag that begins at ``start``."""
@@ -147,7 +159,9 @@ class Markup:
         if not edits:
             return self._body
         body = memoryview(self._body)
-        pieces: list[bytes | memoryview] = []
+        # Not a list to be joined, which would take half as much again.
+        edited = io.BytesIO()
+        write = edited.write
         encoded: dict[str, bytes] = {}
         done = 0
         for start, end, text in edits:
@@ -155,10 +169,11 @@ class Markup:
                 encoded[text] = text.encode(
                     self._encoding, "xmlcharrefreplace"
                 )
-            pieces += body[done:start], encoded[text]
+            write(body[done:start])
+            write(encoded[text])
             done = end
-        pieces.append(body[done:])
-        return b"".join(pieces)
+        write(body[done:])
+        return edited.getvalue()
 
 
 def escaped(value: str | int | None) -> str:

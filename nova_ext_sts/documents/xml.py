@@ -120,23 +120,22 @@ class Servers:
         scope = Scope({})
         depth = 0
         server_name = ""
-        parser = self._markup.parser()
-        name_end_of = self._markup.name_end
+        markup = self._markup
 
         def root(name: str, attributes: dict[str, str]) -> None:
             nonlocal scope, depth
             scope = scope.within(attributes)
             if scope.expanded(name) != (NAMESPACE, root_name):
                 raise ValueError(f"no {root_name} of the Compute API")
-            name_end = name_end_of(parser.CurrentByteIndex, name)
+            name_end = markup.name_end(markup.parser.CurrentByteIndex, name)
             self._root_name_end = name_end
             if root_name == "server":
                 self._add(name_end, attributes, scope)
-                parser.StartElementHandler = None
+                markup.parser.StartElementHandler = None
             else:
                 depth += 1
-                parser.StartElementHandler = start
-                parser.EndElementHandler = end
+                markup.parser.StartElementHandler = start
+                markup.parser.EndElementHandler = end
 
         def start(name: str, attributes: dict[str, str]) -> None:
             nonlocal depth, server_name
@@ -144,12 +143,14 @@ class Servers:
             if depth == 2:
                 inner = scope.within(attributes)
                 if inner.expanded(name) == (NAMESPACE, "server"):
-                    name_end = name_end_of(parser.CurrentByteIndex, name)
+                    name_end = markup.name_end(
+                        markup.parser.CurrentByteIndex, name
+                    )
                     self._add(name_end, attributes, inner)
                     if skip:
                         server_name = name
-                        parser.StartElementHandler = None
-                        parser.EndElementHandler = end_skipped
+                        markup.parser.StartElementHandler = None
+                        markup.parser.EndElementHandler = end_skipped
 
         def end(name: str) -> None:
             nonlocal depth
@@ -159,11 +160,10 @@ class Servers:
             nonlocal depth
             if name == server_name:
                 depth -= 1
-                parser.StartElementHandler = start
-                parser.EndElementHandler = end
+                markup.parser.StartElementHandler = start
+                markup.parser.EndElementHandler = end
 
-        parser.StartElementHandler = root
-        self._markup.feed(parser)
+        markup.parse(root)
         return depth == 0
 
     def _add(

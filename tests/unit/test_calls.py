@@ -52,6 +52,7 @@ def test_mount_point_is_not_looked_at() -> None:
         "/servers/abc/ips",
         "/servers/detail/x",
         "/v2.1/servers/abc/os-interface",
+        "/os-hypervisors/servers",
         "/os-hypervisors/host/servers",
         "/v2.1/os-hypervisors/host/servers",
         "/v2.1/6f70656e/os-hypervisors/host/servers",
