@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.engine import default
 
 from nova_ext_sts.records.systems import SYSTEMS, driver_of
 from nova_ext_sts.settings import ConfigurationError
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from nova_ext_sts.settings import Database
 
 _LOG_NAME = "extended_status"
+
+#: SQLAlchemy has this since 2.0.43.
+_NO_ROLLBACK = {
+    name: True
+    for name in inspect.signature(default.DefaultDialect).parameters
+    if name == "skip_autocommit_rollback"
+}
 
 # At DEBUG SQLAlchemy writes each row that it reads, and those of Nova's cell
 # mappings hold passwords. (A level of its own would speak where its parents
@@ -95,6 +104,7 @@ def new_engine(settings: Database, url: sa.URL) -> sa.Engine:
         # would each be a round trip.
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
+        **_NO_ROLLBACK,
         poolclass=sa.QueuePool,
         pool_size=settings.max_connections,
         max_overflow=0,

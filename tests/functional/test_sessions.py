@@ -165,3 +165,18 @@ def configured(file: Path) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
     conf(["--config-file", str(file)], project="nova-ext-sts")
     return conf
+
+
+def test_read_is_one_round_trip(tmp_path: Path) -> None:
+    with made("mysql", tmp_path) as database:
+        opened = ReadOnlyDatabase(
+            settings.Database(name="x", url=database.url, max_connections=1)
+        )
+        asked = "SHOW SESSION STATUS LIKE 'Questions'"
+        counts = [
+            int(row[1])
+            for _ in range(3)
+            for row in opened.read(asked, deadline=time.monotonic() + 5).rows()
+        ]
+        # No BEGIN, no ROLLBACK, no ping.
+        assert [count - counts[0] for count in counts] == [0, 1, 2]
