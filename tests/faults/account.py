@@ -7,12 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from tests.tables import aligned
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.applications import Response
 
-HEADINGS = ("made", "answered", "with fields", "slowest")
+HEADINGS = ("fault", "made", "answered", "with fields", "slowest")
 
 
 class Account:
@@ -50,6 +52,7 @@ class Account:
     @property
     def row(self) -> Sequence[str]:
         return (
+            self.fault,
             str(self.made),
             str(self.answered),
             str(self.extended),
@@ -72,12 +75,6 @@ def is_extended(server: dict[str, object]) -> bool:
     )
 
 
-def table(accounts: Sequence[Account]) -> list[str]:
-    """Return the lines of the table of all accounts."""
-    width = max(len(account.fault) for account in accounts)
-    rows = [HEADINGS, *(account.row for account in accounts)]
-    faults = ["fault", *(account.fault for account in accounts)]
-    return [
-        f"{fault:<{width}}" + "".join(f"{cell:>13}" for cell in row)
-        for fault, row in zip(faults, rows, strict=True)
-    ]
+def table(accounts: Sequence[Account]) -> Iterator[str]:
+    """Yield the lines of the table of all accounts."""
+    return aligned([HEADINGS, *(account.row for account in accounts)], words=1)

@@ -48,6 +48,13 @@ connection = sqlite:////nonexistent/no/database
 on_error = fail
 """
 
+#: The filter as a site has it that Tempest tests.
+DETAIL_AND_SHOW_FILTER_SECTION = """\
+[filter:extended_status_of_detail_and_show]
+use = extended_status
+calls = detail,show
+"""
+
 SHIM_SECTION = """\
 [filter:shim]
 paste.filter_factory = tests.nova.shim:filter_factory
@@ -61,6 +68,9 @@ APPLICATIONS = {
     "nova_alone": "",
     "behind_shim": "shim",
     "behind_shim_and_filter": "extended_status shim",
+    "behind_shim_and_detail_and_show_filter": (
+        "extended_status_of_detail_and_show shim"
+    ),
     "behind_blind_filter": "blind_extended_status",
 }
 
@@ -220,11 +230,19 @@ class Installation:
 
     :param directory: an empty directory for its files
     :param databases: where its databases are made
+    :param authtoken: whether keystonemiddleware stands in the pipelines
     """
 
-    def __init__(self, directory: Path, databases: Databases) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        databases: Databases,
+        *,
+        authtoken: bool = False,
+    ) -> None:
         self.directory = directory.resolve()
         self.databases = databases
+        self._authtoken = authtoken
         self._neutron = _NeutronStub()
         self._applications: dict[str, WSGIApplication] = {}
         self._closing = contextlib.ExitStack()
@@ -280,7 +298,7 @@ class Installation:
             )
         )
         (self.directory / "api-paste.ini").write_text(
-            paste_configuration(shipped.read_text())
+            paste_configuration(shipped.read_text(), authtoken=self._authtoken)
         )
 
     def _make_schemas(self) -> None:
@@ -364,19 +382,23 @@ sqlite_synchronous = false
 [neutron]
 auth_type = none
 endpoint_override = {neutron}
+[keystone_authtoken]
+auth_type = none
 [cache]
 enabled = false
 """
 
 
-def paste_configuration(shipped: str) -> str:
+def paste_configuration(shipped: str, *, authtoken: bool = False) -> str:
     """Return Nova's own paste file with every one of ``APPLICATIONS``.
 
-    ``authtoken`` goes, since there is no Keystone here: the request's own
-    headers make the context. The rest is as an operator changes the file.
+    ``authtoken`` goes unless it is wanted, since there is no Keystone here:
+    the request's own headers make the context. The rest is as an operator
+    changes the file.
     """
-    open_file = shipped.replace(" authtoken ", " ")
-    sections = re.split(r"^(?=\[)", open_file, flags=re.MULTILINE)
+    if not authtoken:
+        shipped = shipped.replace(" authtoken ", " ")
+    sections = re.split(r"^(?=\[)", shipped, flags=re.MULTILINE)
     served = [
         section
         for section in sections
@@ -403,7 +425,13 @@ def paste_configuration(shipped: str) -> str:
                 ).replace("composite:osapi_compute]", f"composite:{name}]")
             changed.append(section)
     return "\n".join(
-        [*changed, filter_section(), BLIND_FILTER_SECTION, SHIM_SECTION]
+        [
+            *changed,
+            filter_section(),
+            BLIND_FILTER_SECTION,
+            DETAIL_AND_SHOW_FILTER_SECTION,
+            SHIM_SECTION,
+        ]
     )
 
 
