@@ -13,7 +13,7 @@ from xml.parsers import expat
 from nova_ext_sts import extension
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     StartHandler = Callable[[str, dict[str, str]], object]
     EndHandler = Callable[[str], object]
@@ -154,10 +154,8 @@ class Markup:
         stop = last - is_empty
         return Tag(values, stop * width, (last + 1) * width, is_empty)
 
-    def edited(self, edits: Sequence[Edit]) -> bytes:
+    def edited(self, edits: Iterable[Edit]) -> bytes:
         """Return the body with the edits, which are in order."""
-        if not edits:
-            return self._body
         body = memoryview(self._body)
         # Not a list to be joined, which would take half as much again.
         edited = io.BytesIO()
@@ -172,6 +170,8 @@ class Markup:
             write(body[done:start])
             write(encoded[text])
             done = end
+        if not edited.tell():
+            return self._body
         write(body[done:])
         return edited.getvalue()
 

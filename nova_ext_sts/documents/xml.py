@@ -84,9 +84,17 @@ class Servers:
 
         What XML cannot hold in a state is written as U+FFFD.
         """
-        edits: list[Edit] = []
+        return self._markup.edited(self._edits(records))
+
+    def _edits(self, records: Mapping[str, States]) -> Iterator[Edit]:
+        """Yield the edits that add the states, in order."""
         free = self._free_prefix()
-        declare = False
+        if any(
+            server.scope.prefix is None and server.id in records
+            for server in self._servers
+        ):
+            declaration = f' xmlns:{free}="{extension.NAMESPACE}"'
+            yield self._root_name_end, self._root_name_end, declaration
         # Pages hold few distinct states: each is written out once.
         texts: dict[tuple[str | None, States], str] = {}
         for server in self._servers:
@@ -94,19 +102,14 @@ class Servers:
             if states is None:
                 continue
             if server.given is not NONE_GIVEN:
-                edits += self._completed(server, states)
+                yield from self._completed(server, states)
                 continue
             prefix = server.scope.prefix
-            declare = declare or prefix is None
             text = texts.get((prefix, states))
             if text is None:
                 text = _attributes(prefix or free, states)
                 texts[prefix, states] = text
-            edits.append((server.name_end, server.name_end, text))
-        if declare:
-            text = f' xmlns:{free}="{extension.NAMESPACE}"'
-            edits.insert(0, (self._root_name_end, self._root_name_end, text))
-        return self._markup.edited(edits)
+            yield server.name_end, server.name_end, text
 
     def _find(self, root_name: str, *, skip: bool) -> bool:
         """Find the servers, and say whether nothing was mistaken.
