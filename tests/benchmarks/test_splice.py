@@ -1,15 +1,10 @@
-"""What the splice costs, beside what people would use instead.
-
-Each group is measured in one run; pytest-benchmark prints every row as a
-multiple of the fastest in its group.
-"""
+"""The splice alone, beside what people would use instead."""
 
 from __future__ import annotations
 
 import io
 import json
-import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import lxml.etree
@@ -17,85 +12,97 @@ import msgspec
 import orjson
 import pytest
 
+from nova_ext_sts import extension
 from nova_ext_sts.calls import Call
-from nova_ext_sts.demo import xml as demo_xml
 from nova_ext_sts.documents import READERS
-from nova_ext_sts.states import States
+from tests.benchmarks import bodies
+from tests.benchmarks.rows import Row, ratio
+from tests.benchmarks.turns import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Benchmark = Callable[[Callable[[], object]], object]
+    from tests.benchmarks.conftest import Measure
 
-COUNT = 1000
-STATES = {
-    "OS-EXT-STS:vm_state": "active",
-    "OS-EXT-STS:task_state": None,
-    "OS-EXT-STS:power_state": 1,
-}
+SIZES = (1, 20, 100, 1000)
+#: Only these have a budget; a short body has a fixed cost besides.
+BUDGETED = 1000
 
-
-def server(number: int) -> dict[str, Any]:
-    """Return a server in detail, about as long as Nova 34 writes one."""
-    server_id = str(uuid.UUID(int=number))
-    base = f"http://127.0.0.1:8774/v2.1/servers/{server_id}"
-    return {
-        "id": server_id,
-        "name": f"server-{number}",
-        "status": "ACTIVE",
-        "tenant_id": "6f70656e737461636b206578742d7374",
-        "user_id": "fake",
-        "metadata": {"role": "web", "owner": "somebody@example.org"},
-        "hostId": "b8bf8ba4e3d3a08c1f8b8f2f1c7b1d7f" * 2,
-        "image": {"id": server_id, "links": [{"rel": "self", "href": base}]},
-        "flavor": {
-            "vcpus": 1,
-            "ram": 512,
-            "disk": 1,
-            "ephemeral": 0,
-            "swap": 0,
-            "original_name": "m1.tiny",
-            "extra_specs": {"hw:mem_page_size": "large"},
-        },
-        "created": "2026-01-01T00:00:00Z",
-        "updated": "2026-01-01T00:00:00Z",
-        "addresses": {"private": [{"version": 4, "addr": "10.0.0.1"}]},
-        "accessIPv4": "",
-        "accessIPv6": "",
-        "links": [
-            {"rel": "self", "href": base},
-            {"rel": "bookmark", "href": base},
-        ],
-        "OS-DCF:diskConfig": "AUTO",
-        "progress": 0,
-        "OS-EXT-AZ:availability_zone": "nova",
-        "config_drive": "",
-        "key_name": None,
-        "OS-SRV-USG:launched_at": "2026-01-01T00:00:00.000000",
-        "OS-SRV-USG:terminated_at": None,
-        "OS-EXT-SRV-ATTR:host": "compute-1",
-        "OS-EXT-SRV-ATTR:instance_name": f"instance-{number:08x}",
-        "OS-EXT-SRV-ATTR:hypervisor_hostname": "compute-1.example.org",
-        "security_groups": [{"name": "default"}],
-        "os-extended-volumes:volumes_attached": [],
-    }
+FIELDS = dict(zip(extension.ATTRIBUTES, bodies.ACTIVE, strict=True))
+RECORDS = bodies.records(max(SIZES))
 
 
-SERVERS = [server(number) for number in range(COUNT)]
-RECORDS = {each["id"]: States("active", None, 1) for each in SERVERS}
-BARE = json.dumps({"servers": SERVERS}).encode()
-WITH_STATES = json.dumps(
-    {"servers": [each | STATES for each in SERVERS]}
-).encode()
-#: Only the simple members that API v2 had, since a colon is a namespace there.
-XML = demo_xml.written(
-    {
-        "servers": [
-            {name: each[name] for name in each if ":" not in name}
-            for each in SERVERS
-        ]
-    }
-)
+def _json_rows(size: int) -> list[Row]:
+    part = "splice, JSON"
+    subject = f"JSON of {size}"
+    servers = f"{size:,} servers"
+    is_budgeted = size == BUDGETED
+    return [
+        Row(
+            part,
+            f"{servers}: json there and back, in splices",
+            "times",
+            ratio(subject, "json", "splice"),
+            8.0 if is_budgeted else None,
+            10.0 if is_budgeted else None,
+            at_least=True,
+        ),
+        Row(
+            part,
+            f"{servers}: orjson there and back, in splices",
+            "times",
+            ratio(subject, "orjson", "splice"),
+            2.5 if is_budgeted else None,
+            3.0 if is_budgeted else None,
+            at_least=True,
+        ),
+        Row(
+            part,
+            f"{servers}: the splice, in bare msgspec scans",
+            "times",
+            ratio(subject, "splice", "scan"),
+            3.0 if is_budgeted else None,
+            2.5 if is_budgeted else None,
+        ),
+        Row(
+            part,
+            f"{servers}: the splice, in copies of the body",
+            "times",
+            ratio(subject, "splice", "memcpy"),
+        ),
+        Row(
+            "states there already",
+            f"{servers}: the filter, in bare msgspec scans",
+            "times",
+            ratio(f"JSON with states of {size}", "splice", "scan"),
+            1.5 if is_budgeted else None,
+            1.2 if is_budgeted else None,
+        ),
+    ]
+
+
+def _xml_rows(size: int) -> list[Row]:
+    is_budgeted = size == BUDGETED
+    return [
+        Row(
+            "splice, XML",
+            f"{size:,} servers: the splice, of ElementTree there and back",
+            "times",
+            ratio(f"XML of {size}", "splice", "ElementTree"),
+            0.40 if is_budgeted else None,
+            0.33 if is_budgeted else None,
+        ),
+        Row(
+            "splice, XML",
+            f"{size:,} servers: the splice, of lxml there and back",
+            "times",
+            ratio(f"XML of {size}", "splice", "lxml"),
+        ),
+    ]
+
+
+ROWS = [row for size in SIZES for row in _json_rows(size)]
+ROWS += [row for size in SIZES for row in _xml_rows(size)]
 
 
 class Scanned(msgspec.Struct):
@@ -121,66 +128,94 @@ def spliced(body: bytes, format: str) -> bytes:
 def through_json(body: bytes) -> bytes:
     document = json.loads(body)
     for each in document["servers"]:
-        each.update(STATES)
+        each.update(FIELDS)
     return json.dumps(document).encode()
 
 
 def through_orjson(body: bytes) -> bytes:
     document = orjson.loads(body)
     for each in document["servers"]:
-        each.update(STATES)
+        each.update(FIELDS)
     written: bytes = orjson.dumps(document)
     return written
 
 
 def through_elementtree(body: bytes) -> bytes:
     tree = ElementTree.parse(io.BytesIO(body))  # noqa: S314 - our own
+    for each in tree.getroot():
+        _set_states(each)
     written = io.BytesIO()
     tree.write(written, encoding="UTF-8", xml_declaration=True)
     return written.getvalue()
 
 
 def through_lxml(body: bytes) -> bytes:
-    written: bytes = lxml.etree.tostring(lxml.etree.fromstring(body))
+    root = lxml.etree.fromstring(body)
+    for each in root:
+        _set_states(each)
+    written: bytes = lxml.etree.tostring(root)
     return written
 
 
-@pytest.mark.benchmark(group="JSON, 1,000 servers without states")
-@pytest.mark.parametrize(
-    "work",
-    [
-        pytest.param(scan, id="bare msgspec scan"),
-        pytest.param(lambda body: spliced(body, "json"), id="splice"),
-        pytest.param(through_orjson, id="orjson there and back"),
-        pytest.param(through_json, id="json there and back"),
-    ],
-)
-def test_json(benchmark: Benchmark, work: Callable[[bytes], object]) -> None:
-    benchmark(lambda: work(BARE))
+def _set_states(server: ElementTree.Element) -> None:
+    for name, state in FIELDS.items():
+        local = name.partition(":")[2]
+        server.set(f"{{{extension.NAMESPACE}}}{local}", str(state))
 
 
-@pytest.mark.benchmark(group="JSON, 1,000 servers with states already")
-@pytest.mark.parametrize(
-    "work",
-    [
-        pytest.param(scan, id="bare msgspec scan"),
-        pytest.param(lambda body: spliced(body, "json"), id="filter"),
-    ],
-)
+JSON: dict[str, Callable[[bytes], object]] = {
+    "memcpy": bytearray,
+    "scan": scan,
+    "splice": lambda body: spliced(body, "json"),
+    "orjson": through_orjson,
+    "json": through_json,
+}
+XML: dict[str, Callable[[bytes], object]] = {
+    "splice": lambda body: spliced(body, "xml"),
+    "ElementTree": through_elementtree,
+    "lxml": through_lxml,
+}
+
+
+def test_contenders_do_the_same_work() -> None:
+    body = bodies.without_states(3)
+    for work in (through_json, through_orjson, JSON["splice"]):
+        done = work(body)
+        assert isinstance(done, bytes)
+        for server in json.loads(done)["servers"]:
+            assert FIELDS.items() <= server.items()
+    body = bodies.in_xml(3)
+    canonical = {
+        ElementTree.canonicalize(done, rewrite_prefixes=True)
+        for work in XML.values()
+        if isinstance(done := work(body), bytes)
+    }
+    assert len(canonical) == 1
+
+
+@in_turns(*JSON)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(max_time=0.2, min_rounds=5)
+def test_json(measure: Measure, size: int, turn: int, contender: str) -> None:
+    body = bodies.without_states(size)
+    measure(f"JSON of {size}", contender, lambda: JSON[contender](body))
+
+
+@in_turns("scan", "splice")
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(max_time=0.2, min_rounds=5)
 def test_json_with_states(
-    benchmark: Benchmark, work: Callable[[bytes], object]
+    measure: Measure, size: int, turn: int, contender: str
 ) -> None:
-    benchmark(lambda: work(WITH_STATES))
+    body = bodies.with_states(size)
+    work = JSON[contender]
+    assert spliced(body, "json") is body
+    measure(f"JSON with states of {size}", contender, lambda: work(body))
 
 
-@pytest.mark.benchmark(group="XML, 1,000 servers without states")
-@pytest.mark.parametrize(
-    "work",
-    [
-        pytest.param(lambda body: spliced(body, "xml"), id="splice"),
-        pytest.param(through_elementtree, id="ElementTree there and back"),
-        pytest.param(through_lxml, id="lxml there and back"),
-    ],
-)
-def test_xml(benchmark: Benchmark, work: Callable[[bytes], object]) -> None:
-    benchmark(lambda: work(XML))
+@in_turns(*XML)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.benchmark(max_time=0.2, min_rounds=5)
+def test_xml(measure: Measure, size: int, turn: int, contender: str) -> None:
+    body = bodies.in_xml(size)
+    measure(f"XML of {size}", contender, lambda: XML[contender](body))

@@ -146,7 +146,13 @@ class Server(abc.ABC):
 
 
 class MariaDB(Server):
+    """:param options: of the server's, besides those that it needs here"""
+
     places = ("/usr/sbin",)
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        super().__init__()
 
     @property
     def url(self) -> sa.URL:
@@ -173,6 +179,7 @@ class MariaDB(Server):
             f"--port={self.port}",
             # What it holds need only outlive its own process.
             "--innodb-flush-log-at-trx-commit=2",
+            *self._options,
         ]
 
 

@@ -1,0 +1,124 @@
+"""One page of 1,000 servers, from few and from a million instances."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.benchmarks.rows import Row, ratio
+from tests.benchmarks.turns import in_turns
+from tests.cells import Cells
+from tests.databases import made
+from tests.faults.servers import MariaDB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nova_ext_sts.records import RecordSource
+    from tests.benchmarks.conftest import Measure
+    from tests.databases import Database
+
+PAGE = 1000
+
+#: Each contender's number of instances, and of cells.
+SITES = {
+    "10,000 in 1 cell": (10_000, 1),
+    "10,000 in 10 cells": (10_000, 10),
+    "1,000,000 in 1 cell": (1_000_000, 1),
+    "1,000,000 in 10 cells": (1_000_000, 10),
+}
+_FIRST = next(iter(SITES))
+
+ROWS = [
+    Row(
+        "growth",
+        f"a page of 1,000 from {site}, of one from {_FIRST}",
+        "times",
+        ratio("growth", site, _FIRST),
+        *((1.3, 1.1) if site == "1,000,000 in 10 cells" else ()),
+    )
+    for site in SITES
+    if site != _FIRST
+]
+
+#: A UUID for each number, made by MariaDB and by Python.
+_UUID = (
+    "INSERT(INSERT(INSERT(INSERT(MD5(seq), 9, 0, '-'), 14, 0, '-'), "
+    "19, 0, '-'), 24, 0, '-')"
+)
+
+
+def server_id(number: int) -> str:
+    digits = hashlib.md5(str(number).encode(), usedforsecurity=False)
+    text = digits.hexdigest()
+    return "-".join(
+        text[first:last]
+        for first, last in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+    )
+
+
+def filled(
+    new_database: Callable[[], Database], instances: int, cells: int
+) -> RecordSource:
+    """Return the record source of a site, whose instances are spread out."""
+    #: The API database, cell0, and the cells, whose numbers are 2 and more.
+    databases = [new_database() for _ in range(2 + cells)]
+    places = iter(databases)
+    site = Cells(lambda: next(places))
+    for number in range(3, 2 + cells):
+        uuid = f"{number:08}-0000-0000-0000-000000000000"
+        site.add_cell(number, f"cell{number}", next(places).url, uuid)
+    databases[0].execute(
+        "INSERT INTO instance_mappings (instance_uuid, cell_id) "
+        f"SELECT {_UUID}, 2 + seq % {cells} FROM seq_1_to_{instances}"
+    )
+    databases[0].execute("ANALYZE TABLE instance_mappings")
+    for number, database in enumerate(databases[2:]):
+        database.execute(
+            "INSERT INTO instances (uuid, vm_state, power_state) "
+            f"SELECT {_UUID}, 'active', 1 FROM seq_1_to_{instances} "
+            f"WHERE seq % {cells} = {number}"
+        )
+        database.execute("ANALYZE TABLE instances")
+    return site.source(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def sites(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, RecordSource]]:
+    directory = tmp_path_factory.mktemp("growth")
+    with contextlib.ExitStack() as stack:
+        # A server with room for all that it holds, as a site's has: what is
+        # compared is warm.
+        server = stack.enter_context(
+            contextlib.closing(MariaDB("--innodb-buffer-pool-size=2G"))
+        )
+        yield {
+            site: filled(
+                lambda: stack.enter_context(
+                    made("mysql", directory, server.url)
+                ),
+                instances,
+                cells,
+            )
+            for site, (instances, cells) in SITES.items()
+        }
+
+
+@in_turns(*SITES)
+@pytest.mark.benchmark(max_time=0.5, min_rounds=10)
+def test_growth(
+    measure: Measure,
+    sites: dict[str, RecordSource],
+    turn: int,
+    contender: str,
+) -> None:
+    instances, _ = SITES[contender]
+    ids = [server_id(1 + n * (instances // PAGE)) for n in range(PAGE)]
+    records = sites[contender]
+    assert len(records.lookup(ids)) == PAGE
+    measure("growth", contender, lambda: records.lookup(ids))
