@@ -11,7 +11,6 @@ cell takes no new servers but keeps those that it has.
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,7 @@ from oslo_log import log as logging
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource, RecordsUnavailable
 from nova_ext_sts.records.database import INSTANCES, states_of
-from nova_ext_sts.records.readonly import ReadOnlyDatabase
+from nova_ext_sts.records.readonly import database_of
 from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
@@ -30,6 +29,7 @@ from nova_ext_sts.states import SCHEDULING, States
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nova_ext_sts.records.readonly import ReadOnlyDatabase
     from nova_ext_sts.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -99,10 +99,10 @@ class CellRecords(RecordSource):
                 f"api_connection in [{GROUP}], or [api_database] connection."
             )
         self._settings = settings
-        self._api = ReadOnlyDatabase(settings.api_database)
+        self._api = database_of(settings.api_database)
         #: The cells with a URL of the operator's, by name or uuid.
         self._own = {
-            cell: ReadOnlyDatabase(
+            cell: database_of(
                 dataclasses.replace(
                     settings.mapped_cell,
                     name=f"cell {cell}",
@@ -129,13 +129,19 @@ class CellRecords(RecordSource):
         records = placement.building
         if not placement.cells:
             return records
-        if not placement.cells.keys() <= self._cells.keys():
-            self._read_cells(deadline)
         asked = self._cells
         failures = self._ask(placement.cells, records, deadline)
         if failures:
-            with contextlib.suppress(RecordsUnavailable):
+            try:
                 self._read_cells(deadline)
+            except RecordsUnavailable as error:
+                for cell in failures.keys() - self._cells.keys():
+                    failures[cell] = error.reason
+            else:
+                for cell in failures.keys() - self._cells.keys():
+                    self._log_fault(
+                        f"Servers in cell {cell} go", failures[cell]
+                    )
             moved = {
                 cell: placement.cells[cell]
                 for cell in failures
@@ -209,13 +215,11 @@ class CellRecords(RecordSource):
     def _database(self, cell_id: int) -> ReadOnlyDatabase:
         """Return a cell's database.
 
-        :raises RecordsUnavailable: there is none, which is logged once
+        :raises RecordsUnavailable: there is none
         """
         cell = self._cells.get(cell_id)
         if cell is None:
-            fault = f"there is no cell mapping {cell_id}."
-            self._log_fault(f"Servers in cell {cell_id} go", fault)
-            raise RecordsUnavailable(fault)
+            raise RecordsUnavailable(f"there is no cell mapping {cell_id}.")
         if cell.database is None:
             raise RecordsUnavailable(cell.fault)
         return cell.database
@@ -232,9 +236,15 @@ class CellRecords(RecordSource):
             if not self._own.keys() & {uuid, name}
         ]
         urls = {}
+        unread = ""
         if mapped:
-            rows = self._api.read(URLS, mapped, deadline=deadline).rows()
-            urls = {row[0]: row[1] for row in rows}
+            try:
+                rows = self._api.read(URLS, mapped, deadline=deadline).rows()
+                urls = {row[0]: row[1] for row in rows}
+            except RecordsUnavailable as error:
+                # The column may be kept from the database user: the cells
+                # that cell_connection names do without.
+                unread = error.reason
         names = {name for _, *both in mappings for name in both}
         for own in self._own.keys() - names:
             self._log_fault(
@@ -248,8 +258,11 @@ class CellRecords(RecordSource):
             if database:
                 cells[cell_id] = _Cell("", database)
                 continue
-            template = urls.get(uuid) or ""
             before = known.get(cell_id)
+            if unread:
+                cells[cell_id] = before or _Cell("", None, unread)
+                continue
+            template = urls.get(uuid) or ""
             cells[cell_id] = (
                 before
                 if before and before.template == template
@@ -268,7 +281,7 @@ class CellRecords(RecordSource):
         """Return a cell, given its ``database_connection``."""
         main = self._settings.database
         try:
-            database = ReadOnlyDatabase(
+            database = database_of(
                 dataclasses.replace(
                     self._settings.mapped_cell,
                     name=f"cell {name}",

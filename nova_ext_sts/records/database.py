@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource
-from nova_ext_sts.records.readonly import ReadOnlyDatabase
+from nova_ext_sts.records.readonly import database_of
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import States
 
@@ -35,7 +35,7 @@ class DatabaseRecords(RecordSource):
                 "No database is known that holds the instances: set "
                 f"connection in [{GROUP}], or [database] connection."
             )
-        self._database = ReadOnlyDatabase(settings.database)
+        self._database = database_of(settings.database)
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._database.settings.timeout

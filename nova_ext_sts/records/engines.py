@@ -113,7 +113,7 @@ def new_engine(settings: Database, url: sa.URL) -> sa.Engine:
         connect_args={
             name: value
             # Who waits gives up first; this is for the thread behind.
-            for name, value in driver.timeouts(settings.timeout * 1.1).items()
+            for name, value in driver.arguments(settings.timeout * 1.1).items()
             if name not in url.query
         },
     )
@@ -129,8 +129,7 @@ def _begin_session(
     settings: Database, url: sa.URL, connection: Any, _record: Any
 ) -> None:
     system = SYSTEMS[url.get_backend_name()]
-    # The server gives up before who waits for it does: an error tells that
-    # it is there, and is not to be left alone.
+    # The server gives up before who waits for it does: an error says why.
     seconds = settings.timeout * 0.9
     statements = list(system.session)
     if system is SYSTEMS["mysql"]:

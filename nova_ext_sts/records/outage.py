@@ -61,12 +61,14 @@ class Outage:
             self._is_trying = True
             return False
 
-    def failed(self, reason: str, *, slow: bool = False) -> None:
+    def failed(self, reason: str, *, slow: bool | None = False) -> None:
         """Note a failure; the first one of an outage is logged.
 
         :param reason: why, in one line and without secrets
         :param slow: whether it has kept a response waiting; a failure that
-            has not costs nothing, and the next request may try again
+            has not costs nothing, and the next request may try again. None
+            where nobody can say, since it was hardly asked: that neither
+            begins nor ends a pause, but a trial has failed
         """
         with self._lock:
             self._failures += 1
@@ -76,9 +78,10 @@ class Outage:
             if begins:
                 self._is_logged = True
                 self._quiet_until = now + QUIET
-            if not slow:
+            if slow is False:
                 self._pause = self._until = 0.0
-            elif not self._until or self._is_trying:
+                self._is_trying = False
+            elif self._is_trying or (slow and not self._until):
                 # Not one of many that had waited together.
                 self._is_trying = False
                 self._pause = min(
@@ -100,6 +103,7 @@ class Outage:
         with self._lock:
             self._is_out = False
             self._pause = self._until = 0.0
+            self._is_trying = False
             ends, self._is_logged = self._is_logged, False
             failures = self._failures
             if ends:

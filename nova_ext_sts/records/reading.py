@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     Rows = list[Sequence[Any]]
 
 
+#: A failure that took longer, in seconds, has kept its response waiting,
+#: whatever it was: silence, a host without a route, a locked table.
+SLOW = 2.0
+
+
 class Progress:
     """How far the thread that reads has come."""
 
@@ -77,16 +82,17 @@ class Reading:
             rows = self._future.result(max(0.0, left))
         except Exception as error:
             # Whatever a driver raises, the response must go out.
-            slow = False
+            # It may have begun late, behind others that waited, too.
+            waited = time.monotonic() - self._progress.began
+            slow: bool | None = waited > min(SLOW, self._timeout / 2)
             if self._future.done():
                 reason = self._reason_of(error)
             elif self._future.cancel():
                 reason = f"no connection was free in {self._timeout:g} s"
+                slow = None
             else:
                 reason = f"no answer in {self._timeout:g} s"
-                # It may have begun late, behind others that waited, too.
-                waited = time.monotonic() - self._progress.began
-                slow = waited > self._timeout / 2
+                slow = slow or None
                 self._give_up()
             self._outage.failed(reason, slow=slow)
             raise RecordsUnavailable(
@@ -101,7 +107,10 @@ class Reading:
         psycopg knows no time-out for reading: its socket is shut down, which
         it takes for a lost connection.
         """
-        fileno = getattr(self._progress.connection, "fileno", None)
+        connection = self._progress.connection
+        # PyMySQL's own time-out begins anew with each byte.
+        connection = getattr(connection, "_sock", connection)
+        fileno = getattr(connection, "fileno", None)
         if fileno is not None:
             with (
                 contextlib.suppress(Exception),

@@ -7,6 +7,7 @@ import functools
 import os
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,22 @@ class _Workers(NamedTuple):
     engine: sa.Engine
     threads: ThreadPoolExecutor
     outage: Outage
+
+
+#: Those that somebody holds, so that all filters in a process share them: the
+#: same connections, and one account of an outage.
+_KNOWN: weakref.WeakValueDictionary[Database, ReadOnlyDatabase] = (
+    weakref.WeakValueDictionary()
+)
+
+
+def database_of(settings: Database) -> ReadOnlyDatabase:
+    """Return the one object of a process for a database with these settings.
+
+    :raises ConfigurationError: as for ``ReadOnlyDatabase``
+    """
+    known = _KNOWN.get(settings)
+    return known or _KNOWN.setdefault(settings, ReadOnlyDatabase(settings))
 
 
 class ReadOnlyDatabase:
@@ -85,9 +102,12 @@ class ReadOnlyDatabase:
                 self._rows, engine, select, ids, deadline, progress
             )
         except RuntimeError as error:
-            # Disposed of meanwhile, or the process is about to end.
+            # The process is about to end, or has no thread to spare; or this
+            # was disposed of meanwhile.
+            reason = f"no longer read ({error})"
+            outage.failed(reason)
             raise RecordsUnavailable(
-                f"{self.settings.name}: no longer read", logged=True
+                f"{self.settings.name}: {reason}", logged=True
             ) from error
         return Reading(
             self.settings.name,
@@ -121,8 +141,15 @@ class ReadOnlyDatabase:
             found: list[Sequence[Any]] = []
             with engine.connect() as connection:
                 progress.connection = connection.connection.dbapi_connection
-                for parameters in _chunks(ids, system):
-                    found += connection.execute(statement, parameters).all()
+                try:
+                    for parameters in _chunks(ids, system):
+                        result = connection.execute(statement, parameters)
+                        found += result.all()
+                except exc.DBAPIError:
+                    # The fault may be the connection's: its node has left the
+                    # cluster, its plan is older than the table.
+                    connection.invalidate()
+                    raise
                 # From here on it may be somebody else's.
                 progress.connection = None
             return found

@@ -59,8 +59,6 @@ SYSTEMS = {
             # Every table is read by its unique key. The planner would read
             # the whole of one with 100,000 rows for a page of 1,000.
             "SET enable_seqscan = off",
-            # A database in SQL_ASCII would give bytes.
-            "SET client_encoding = 'UTF8'",
         ),
     ),
 }
@@ -73,15 +71,18 @@ class Driver(NamedTuple):
 
     #: What to install to have it.
     package: str
-    #: The time-out, in seconds, as arguments of the driver's connect().
-    timeouts: Callable[[float], dict[str, Any]]
+    #: Given the time-out, in seconds: arguments of the driver's connect().
+    arguments: Callable[[float], dict[str, Any]]
 
 
 # libpq takes whole seconds, and no fewer than two.
-def _libpq_timeouts(seconds: float) -> dict[str, Any]:
+def _libpq_arguments(seconds: float) -> dict[str, Any]:
     return {
         "connect_timeout": max(2, math.ceil(seconds)),
         "tcp_user_timeout": round(seconds * 1000),
+        # A database in SQL_ASCII would give bytes, from SQLAlchemy's first
+        # question on.
+        "client_encoding": "utf8",
     }
 
 
@@ -90,27 +91,27 @@ DRIVERS = {
     "pysqlite": Driver(
         package="Python with SQLite",
         # How long a read waits while somebody else writes.
-        timeouts=lambda seconds: {"timeout": seconds},
+        arguments=lambda seconds: {"timeout": seconds},
     ),
     "pymysql": Driver(
         package="nova-ext-sts[mysql]",
         # connect_timeout alone would hang on a server that accepts and then
         # stays silent.
-        timeouts=lambda seconds: dict.fromkeys(
+        arguments=lambda seconds: dict.fromkeys(
             ("connect_timeout", "read_timeout", "write_timeout"), seconds
         ),
     ),
     "mysqldb": Driver(
         package="nova-ext-sts[mysqlclient]",
-        timeouts=lambda seconds: dict.fromkeys(
+        arguments=lambda seconds: dict.fromkeys(
             ("connect_timeout", "read_timeout", "write_timeout"),
             math.ceil(seconds),
         ),
     ),
     "psycopg": Driver(
-        package="nova-ext-sts[postgresql]", timeouts=_libpq_timeouts
+        package="nova-ext-sts[postgresql]", arguments=_libpq_arguments
     ),
-    "psycopg2": Driver(package="psycopg2", timeouts=_libpq_timeouts),
+    "psycopg2": Driver(package="psycopg2", arguments=_libpq_arguments),
 }
 
 #: What an error advises.

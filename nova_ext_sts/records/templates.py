@@ -24,7 +24,8 @@ def filled(template: str, url: str | None) -> str:
         return template
     try:
         return template.format(**_parts(url))
-    except (AttributeError, LookupError, ValueError):
+    except Exception:
+        # What format() raises is up to the template.
         return template
 
 

@@ -126,12 +126,10 @@ def test_one_cell_of_ten_is_down(
         fault = frail_cell.client(on_error="fail").get("/servers")
         assert fault.status == "503 Service Unavailable"
     assert extended(account.get(lambda: client.get("/servers"))) == PAGE
-    begins, *others, ends = (record.getMessage() for record in caplog.records)
+    # Of both filters: they share what they know of a database.
+    begins, ends = (record.getMessage() for record in caplog.records)
     assert begins.startswith("States cannot be read from the cell cell10 (")
-    # The other filter's; it has not been asked since.
-    assert len(others) == 1
-    assert others[0].startswith("States cannot be read from the cell cell10 (")
-    assert "after 20 failed lookups" in ends
+    assert "after 21 failed lookups" in ends
 
 
 def test_one_cell_of_ten_is_frozen(
@@ -157,7 +155,11 @@ def test_one_cell_of_ten_is_frozen(
     assert account.slowest < 1 + LATE
     # As many threads as connections, whatever the number of requests.
     assert max(counts) - before <= 11 * 5
-    time.sleep(1)  # the pause
+    # The pause may have doubled meanwhile.
+    until = time.monotonic() + 10
+    while extended(client.get("/servers")) != PAGE:
+        assert time.monotonic() < until
+        time.sleep(0.1)
     assert extended(account.get(lambda: client.get("/servers"))) == PAGE
 
 
@@ -210,7 +212,9 @@ def test_api_database_is_frozen(
 def test_connections_are_as_many_as_allowed(
     frail_cell: Deployment, account: Account
 ) -> None:
-    client = frail_cell.client(max_connections=2)
+    # Two filters, as in Nova's two pipelines: they share the connections. And
+    # threads that all find the cells unknown.
+    clients = [frail_cell.client(max_connections=2) for _ in range(2)]
     assert frail_cell.connections() == [0] * 11
     seen: list[list[int]] = []
     ended = threading.Event()
@@ -219,21 +223,27 @@ def test_connections_are_as_many_as_allowed(
         while not ended.is_set():
             seen.append(frail_cell.connections())
 
-    def ask() -> None:
+    wrong: list[Response] = []
+
+    def ask(client: Client) -> None:
         for _ in range(10):
             response = account.get(lambda: client.get("/servers"))
-            assert extended(response) == PAGE
+            if extended(response) != PAGE:
+                wrong.append(response)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    threads = [threading.Thread(target=ask) for _ in range(32)]
+    threads = [
+        threading.Thread(target=ask, args=[clients[number % 2]])
+        for number in range(32)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     ended.set()
     watcher.join()
-    assert account.extended == 320
+    assert not wrong
     most = [max(counts) for counts in zip(*seen, strict=True)]
     assert max(most) <= 2
     assert all(most)

@@ -147,6 +147,23 @@ def test_server_that_moves_to_another_cell_is_read_there(
         assert records.lookup(["a"]) == {"a": States(name, None, 1)}
 
 
+@pytest.mark.parametrize(
+    "template", ["{scheme[x]}://", "{port:d}", "{username:>999999999999}"]
+)
+def test_odd_template_takes_only_its_own_cell(
+    template: str, sqlite_cells: Cells, tmp_path: Path
+) -> None:
+    sqlite_cells.add_cell(3, "odd", template)
+    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
+    sqlite_cells.add("a", 2)
+    sqlite_cells.add("b", 3)
+    records = sqlite_cells.source(connection=f"sqlite:///{tmp_path}/x")
+    with pytest.raises(RecordsUnavailable) as raised:
+        records.lookup(["a", "b"])
+    assert raised.value.records == {"a": States("active", None, 1)}
+    assert raised.value.ids == ["b"]
+
+
 def test_new_cell_needs_no_restart(
     sqlite_cells: Cells, tmp_path: Path
 ) -> None:

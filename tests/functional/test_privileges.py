@@ -153,13 +153,16 @@ def test_user_reads_cells_without_the_column_of_urls(
         ],
     )
     assert records.lookup(["a"]) == {"a": ACTIVE}
-    # The column is needed for a cell that is not named.
+    # The column is needed for a cell that is not named, and for no other.
+    cells.add("b", 1)
     records = source(
         api_connection=reader.url(cells.api),
-        cell_connection=f"cell0={reader.url(cells.cells['cell0'])}",
+        cell_connection=f"cell1={reader.url(readable)}",
     )
-    with pytest.raises(RecordsUnavailable):
-        records.lookup(["a"])
+    with pytest.raises(RecordsUnavailable) as raised:
+        records.lookup(["a", "b"])
+    assert raised.value.records == {"a": ACTIVE}
+    assert raised.value.ids == ["b"]
 
 
 def test_user_reads_cells_with_templates(

@@ -110,9 +110,13 @@ def test_changed_row_shows_in_the_next_lookup(database: Database) -> None:
 
 
 def test_connections_cannot_write(database: Database) -> None:
+    database.insert_instances([("a", "active", None, 1)])
     opened = ReadOnlyDatabase(settings.Database(name="x", url=database.url))
-    with pytest.raises(RecordsUnavailable):
+    with pytest.raises(RecordsUnavailable, match=r"(?i)read.?only"):
         rows(opened, "UPDATE instances SET vm_state = 'x'")
+    assert source(connection=database.url).lookup(["a"]) == {
+        "a": States("active", None, 1)
+    }
 
 
 def test_odd_values_in_sqlite_leave_their_server_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from oslo_config import cfg
 from sqlalchemy.engine import make_url
 
 from nova_ext_sts import settings
-from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records import RecordsUnavailable, engines
 from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.states import States
 from tests.cells import Cells, source
@@ -180,3 +181,83 @@ def test_read_is_one_round_trip(tmp_path: Path) -> None:
         ]
         # No BEGIN, no ROLLBACK, no ping.
         assert [count - counts[0] for count in counts] == [0, 1, 2]
+
+
+def test_connection_with_an_error_of_its_own_is_not_kept(
+    database: Database,
+) -> None:
+    """A schema migration leaves plans behind that are older than the table."""
+    records = source(connection=database.url, max_connections=1)
+    # Often enough for psycopg to have the statement prepared.
+    for _ in range(8):
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+    database.execute(
+        "ALTER TABLE instances MODIFY vm_state TEXT"
+        if system_of(database) == "mysql"
+        else "ALTER TABLE instances ALTER COLUMN vm_state TYPE TEXT"
+    )
+    with contextlib.suppress(RecordsUnavailable):
+        records.lookup(["a"])
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+
+
+def test_filters_of_a_process_share_a_database(database: Database) -> None:
+    same: dict[str, Any] = {"connection": database.url, "max_connections": 1}
+    others = [source(**same), source(**same)]
+    connections = {
+        "mysql": "SELECT COUNT(*) FROM information_schema.processlist "
+        "WHERE db = DATABASE()",
+        "postgresql": "SELECT COUNT(*) FROM pg_stat_activity "
+        "WHERE datname = current_database()",
+    }[system_of(database)]
+    for records in others:
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+    with database.connect() as connection:
+        # This one, and theirs.
+        assert connection.execute(sa.text(connections)).scalar() == 2
+
+
+def test_database_in_sql_ascii_is_read(tmp_path: Path) -> None:
+    with made("postgresql", tmp_path) as template:
+        name = f"{make_url(template.url).database}_ascii"
+        server = sa.create_engine(
+            SERVERS["postgresql"],
+            poolclass=sa.NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+        with server.connect() as connection:
+            connection.execute(
+                sa.text(
+                    f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' "
+                    "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+                )
+            )
+            try:
+                url = SERVERS["postgresql"].set(database=name)
+                ascii = Database(
+                    url.update_query_dict({"client_encoding": "utf8"})
+                )
+                ascii.insert_instances([("a", "é", None, 1)])
+                records = source(
+                    connection=url.render_as_string(hide_password=False)
+                )
+                assert records.lookup(["a"]) == {"a": States("é", None, 1)}
+            finally:
+                connection.execute(
+                    sa.text(f"DROP DATABASE {name} WITH (FORCE)")
+                )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://u:Hush1@h/x",
+        "mysql+pymysql://u@h/x?passwd=Hush1",
+        "postgresql+psycopg://u@h/x?password=Hush1",
+    ],
+)
+def test_password_in_an_error_is_masked(url: str) -> None:
+    parsed = engines.url_of(settings.Database(name="x", url=url))
+    error = ValueError("no entry for Hush1\nbut")
+    assert engines.reason_of(error, parsed) == "no entry for ***"
+    assert engines.place_of(parsed).endswith("://h/x")

@@ -277,6 +277,24 @@ def test_trial_that_is_never_heard_of_is_followed_by_another(
     assert not outage.is_left_alone()
 
 
+def test_lookup_that_was_hardly_begun_changes_no_pause(
+    clock: Callable[[float], None],
+) -> None:
+    outage = Outage("x")
+    outage.failed("no connection was free", slow=None)
+    assert not outage.is_left_alone()
+    outage.failed("slow", slow=True)
+    outage.failed("no connection was free", slow=None)
+    assert outage.is_left_alone()
+    clock(1.1)
+    assert not outage.is_left_alone()  # the trial
+    outage.failed("no connection was free", slow=None)
+    clock(1.9)
+    assert outage.is_left_alone()
+    clock(0.2)
+    assert not outage.is_left_alone()
+
+
 def test_failure_that_costs_nothing_ends_the_pause(
     clock: Callable[[float], None],
 ) -> None:
