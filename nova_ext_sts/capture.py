@@ -40,6 +40,12 @@ _PARTIAL = (
 )
 
 
+#: So many chunks of less than so many bytes on average are held as one: an
+#: object for each takes a hundred times its byte.
+_MANY = 1024
+_SMALL = 1024
+
+
 class Head(NamedTuple):
     """What an application has called start_response with."""
 
@@ -127,6 +133,9 @@ class Capture:
         self._limit = limit
         self._chunks: list[bytes] = []
         self._size = 0
+        #: How many chunks are not to be joined any more, and their bytes.
+        self._joined = 0
+        self._joined_size = 0
         #: The server's write(), once the response is on its way to it.
         self._server_write: Callable[[bytes], object] | None = None
         #: The head of the response that is held, if any.
@@ -195,6 +204,12 @@ class Capture:
     def _hold(self, data: bytes) -> None:
         self._chunks.append(data)
         self._size += len(data)
+        if len(self._chunks) - self._joined == _MANY:
+            if self._size - self._joined_size < _MANY * _SMALL:
+                small = self._chunks[self._joined :]
+                self._chunks[self._joined :] = [b"".join(small)]
+            self._joined = len(self._chunks)
+            self._joined_size = self._size
 
     def _release(self, head: Head) -> None:
         """Give up: let the server have what was held through write()."""

@@ -173,7 +173,11 @@ class Servers:
         self, name_end: int, attributes: Mapping[str, str], scope: Scope
     ) -> None:
         """Note a server, if it lacks states."""
-        given = scope.given(attributes) if scope.prefix else NONE_GIVEN
+        if scope.prefix:
+            given = scope.given(attributes)
+        else:
+            given = NONE_GIVEN
+            scope.check_bound(attributes)
         if (
             "id" in attributes
             and (self._overwrite or None in given)

@@ -21,6 +21,7 @@ from oslo_log import log as logging
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.records import RecordSource, RecordsUnavailable
 from nova_ext_sts.records.database import INSTANCES, states_of
+from nova_ext_sts.records.printable import printable
 from nova_ext_sts.records.readonly import database_of
 from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
@@ -306,4 +307,6 @@ class CellRecords(RecordSource):
             if len(self._faults) >= MAX_FAULTS:
                 self._faults.clear()
             self._faults.add(what)
-            LOG.warning("%s without states: %s", what, why)
+            LOG.warning(
+                "%s without states: %s", printable(what), printable(why)
+            )

@@ -8,6 +8,8 @@ import time
 
 from oslo_log import log as logging
 
+from nova_ext_sts.records.printable import printable
+
 LOG = logging.getLogger(__name__)
 
 #: Who has kept a response waiting is left alone for a while, in seconds, which
@@ -30,7 +32,7 @@ class Outage:
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._name = printable(name)
         self._lock = threading.Lock()
         #: Since the last answer that was logged.
         self._failures = 0
@@ -92,7 +94,7 @@ class Outage:
             LOG.warning(
                 "States cannot be read from %(name)s: %(reason)s. Nothing "
                 "more is logged until they can.",
-                {"name": self._name, "reason": reason},
+                {"name": self._name, "reason": printable(reason)},
             )
 
     def succeeded(self) -> None:

@@ -244,6 +244,7 @@ def test_connections_are_as_many_as_allowed(
     ended.set()
     watcher.join()
     assert not wrong
-    most = [max(counts) for counts in zip(*seen, strict=True)]
-    assert max(most) <= 2
-    assert all(most)
+    # They are kept for the next requests.
+    seen.append(frail_cell.connections())
+    assert min(seen[-1]) > 0
+    assert max(map(max, seen)) <= 2

@@ -710,3 +710,31 @@ def test_a_broken_list_is_refused_or_right(
 @given(st.binary(max_size=200), st.sampled_from([Call.DETAIL, Call.SHOW]))
 def test_any_bytes_are_refused(body: bytes, call: Call) -> None:
     assert_refused(body, call)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        # XML 1.0 allows a prefix that is not bound. Bound, it has a meaning.
+        'OS-EXT-STS:vm_state="x"',
+        'OS-EXT-STS2:vm_state="x"',
+        # A name can end so, but not begin.
+        f'xmlns:0="{NAMESPACE}"',
+        f'xmlns:-a="{NAMESPACE}"',
+    ],
+)
+def test_prefix_that_cannot_be_used_leaves_the_body_alone(
+    attributes: str,
+) -> None:
+    body = f'<server xmlns="{COMPUTE}" id="a" {attributes}/>'.encode()
+    with pytest.raises(ValueError, match="prefix"):
+        Servers(body, Call.SHOW, overwrite=False)
+
+
+def test_sets_of_namespaces_are_bounded() -> None:
+    servers = "".join(
+        f'<server id="a" xmlns:p="{number}"/>' for number in range(1001)
+    )
+    body = f'<servers xmlns="{COMPUTE}">{servers}</servers>'.encode()
+    with pytest.raises(ValueError, match="1000 sets"):
+        Servers(body, Call.LIST, overwrite=False)

@@ -1,0 +1,100 @@
+"""The filter over a real database, and an application that says anything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from nova_ext_sts import filter_factory
+from nova_ext_sts.states import States
+from tests.applications import Client, Response, answering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+FIRST = "29a5b2e2-7c1c-4b8b-8f3e-0d1f5b1a9c01"
+SECOND = "c0ffee00-1111-4222-8333-444455556666"
+
+#: What the database knows. The values are in need of escapes.
+RECORDS = {
+    FIRST: States("active", None, 1),
+    SECOND: States('re"sized\n', "<resize>&\u2603", -4),
+    "a": States("stopped", "powering-on", None),
+    "b": States(None, None, None),
+}
+INSTANCES = [(name, *states) for name, states in RECORDS.items()]
+
+PATHS = {
+    "list": "/v2.1/servers",
+    "detail": "/v2.1/servers/detail",
+    "show": f"/v2.1/servers/{FIRST}",
+}
+TYPES = {"json": "application/json", "xml": "application/xml"}
+
+
+class Filtering:
+    """Passes bodies through the filter."""
+
+    def __init__(self, connection: str, **options: Any) -> None:
+        self._response: tuple[bytes, str] = (b"", "")
+        extended = filter_factory({}, connection=connection, **options)
+        self._client = Client(extended(self._application))
+
+    def body(self, body: bytes, call: str, content_type: str) -> bytes:
+        """Return what comes out for a body of the application's."""
+        response = self.response(body, call, content_type)
+        lengths = [
+            value
+            for name, value in response.headers
+            if name == "Content-Length"
+        ]
+        assert lengths == [str(len(response.body))]
+        assert response.status == "200 OK"
+        return response.body
+
+    def response(self, body: bytes, call: str, content_type: str) -> Response:
+        self._response = body, content_type
+        return self._client.get(PATHS[call])
+
+    def _application(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        body, content_type = self._response
+        application = answering(
+            body,
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+        )
+        return application(environ, start_response)
+
+
+@contextlib.contextmanager
+def asked_ids() -> Iterator[list[str]]:
+    """Collect every id that any database is asked for meanwhile.
+
+    A statement with any other parameter is an error.
+    """
+    ids: list[str] = []
+
+    def note(
+        _connection: Any,
+        _cursor: Any,
+        _statement: Any,
+        parameters: Any,
+        *_: Any,
+    ) -> None:
+        # SQLite takes a page's ids as one text in JSON.
+        (page,) = parameters
+        ids.extend(json.loads(page))
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield ids
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)

@@ -1,0 +1,81 @@
+"""Bodies as a Compute API writes them, from which hostile ones are made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nova_ext_sts.demo import xml
+from tests.hostile.filtering import FIRST, SECOND
+
+_BASE = "http://127.0.0.1:8774/v2.1/servers"
+
+
+def _server(server_id: str, **members: Any) -> dict[str, Any]:
+    """Return a server as Nova 34 shows it, with what tenants control in it."""
+    return {
+        "id": server_id,
+        "name": 'web "1" é\u2603',
+        "status": "ACTIVE",
+        "tenant_id": "6f70656e737461636b206578742d7374",
+        "user_id": "fake",
+        "metadata": {"servers": "[{}]", "OS-EXT-STS:vm_state": "mine"},
+        "image": {"id": SECOND, "links": [{"rel": "self", "href": _BASE}]},
+        "flavor": {"vcpus": 1, "extra_specs": {"hw:mem_page_size": "large"}},
+        "created": "2026-01-01T00:00:00Z",
+        "addresses": {"private": [{"version": 4, "addr": "10.0.0.1"}]},
+        "links": [{"rel": "self", "href": f"{_BASE}/{server_id}"}],
+        "progress": 0,
+        "key_name": None,
+        "security_groups": [{"name": "default"}],
+        **members,
+    }
+
+
+_STATES = {
+    "OS-EXT-STS:task_state": None,
+    "OS-EXT-STS:vm_state": "error",
+    "OS-EXT-STS:power_state": 0,
+}
+_NEXT = [{"rel": "next", "href": f"{_BASE}?marker={SECOND}"}]
+_BRIEF = [
+    {"id": server_id, "name": "x", "links": []}
+    for server_id in (FIRST, SECOND)
+]
+
+#: (call, body)
+JSON = [
+    ("list", json.dumps({"servers": _BRIEF, "servers_links": _NEXT}).encode()),
+    (
+        "detail",
+        json.dumps(
+            {
+                "servers": [
+                    _server(FIRST),
+                    {"id": SECOND, "status": "UNKNOWN", "tenant_id": "x"},
+                    _server("a", **_STATES),
+                    _server("gone"),
+                ]
+            }
+        ).encode(),
+    ),
+    ("show", json.dumps({"server": _server(FIRST)}).encode()),
+    (
+        "show",
+        json.dumps(
+            {"server": _server("b", **_STATES)},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        ).encode(),
+    ),
+]
+
+_SIMPLE = [
+    {name: value for name, value in _server(each).items() if name != "flavor"}
+    for each in (FIRST, SECOND, "gone")
+]
+XML = [
+    ("list", xml.written({"servers": _BRIEF, "servers_links": _NEXT})),
+    ("detail", xml.written({"servers": _SIMPLE})),
+    ("show", xml.written({"server": _SIMPLE[1]})),
+]

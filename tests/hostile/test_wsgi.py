@@ -1,0 +1,164 @@
+"""The product of all ways to answer, with the filter and without it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+from wsgiref import validate
+
+import pytest
+import webtest.lint
+
+from nova_ext_sts import filter_factory
+from nova_ext_sts.extension import ATTRIBUTES
+from tests.applications import Client
+from tests.hostile.filtering import RECORDS
+from tests.hostile.wsgi_matrix import BODY, MATRIX, Application, Manner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from tests.hostile.tally import Tally
+
+    Make = Callable[[WSGIApplication], WSGIApplication]
+
+EXTENDED = b"%b, %b}}" % (
+    BODY[:-2],
+    json.dumps(dict(zip(ATTRIBUTES, RECORDS["a"], strict=True)))[
+        1:-1
+    ].encode(),
+)
+
+
+class Outcome(NamedTuple):
+    """What a server and its client have seen of one response."""
+
+    head: Any
+    body: bytes
+    error: str
+    closed: int | None
+
+
+def outcome(
+    application: WSGIApplication, innermost: Application, patience: int
+) -> Outcome:
+    """Serve one request, as wsgiref's server does.
+
+    :param patience: how many chunks the client takes before it goes away
+    """
+    heads: list[Any] = []
+    chunks: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        assert heads or not data, "write() before start_response()"
+        chunks.append(data)
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Any:
+        if exc_info and any(chunks):
+            raise exc_info[1].with_traceback(exc_info[2])
+        assert not heads or exc_info, "a second head without exc_info"
+        heads[:] = [status, headers]
+        return write
+
+    body: Any = None
+    errors = []
+    try:
+        body = application(
+            {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers/a"},
+            start_response,
+        )
+        for chunk in itertools.islice(body, patience):
+            write(chunk)
+    except Exception as error:
+        errors.append(repr(error))
+    try:
+        if hasattr(body, "close"):
+            body.close()
+    except OSError as error:
+        errors.append(repr(error))
+    closed = innermost.source.closed if innermost.source else None
+    return Outcome(heads, b"".join(chunks), "; ".join(errors), closed)
+
+
+def compared(make: Make, manner: Manner, patience: int) -> bool:
+    """Say whether a response was extended; assert that it came out right."""
+    plain, innermost = Application(manner), Application(manner)
+    extended = make(innermost)
+    all_of_it = outcome(plain, plain, 999)
+    without = outcome(plain, plain, patience)
+    seen = outcome(extended, innermost, patience)
+    assert innermost.source is None or innermost.source.closed == 1
+    assert seen.closed == without.closed
+    is_ours = (
+        manner.content == "extended"
+        and manner.start not in ("replacing", "replaced")
+        and all_of_it.error in ("", "OSError('in close')")
+    )
+    if is_ours:
+        status, headers = manner.head
+        fitted = [
+            (name, str(len(EXTENDED)) if name == "Content-Length" else value)
+            for name, value in headers
+            if name != "ETag"
+        ]
+        if manner.length == "none":
+            fitted.append(("Content-Length", str(len(EXTENDED))))
+        assert seen.head == [status, fitted]
+        assert seen.error == all_of_it.error
+        # In one piece, which a client without patience does not take.
+        assert seen.body == (EXTENDED if patience else b"")
+        return True
+    if patience == 999:
+        # A server that has sent nothing when an error comes sends a 500.
+        if not without.error or without.body:
+            assert seen.head == without.head
+        assert seen.body == without.body
+        assert seen.error == without.error
+    else:
+        # What has been held goes out in the chunks that it came in, those
+        # through write() among them.
+        assert all_of_it.body.startswith(seen.body)
+        assert seen.error in ("", without.error, all_of_it.error)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("patience", "limit"), [(0, 9999), (1, 9999), (999, 9999), (999, 10)]
+)
+def test_response_comes_out_as_without_the_filter(
+    connection: str, tally: Tally, patience: int, limit: int
+) -> None:
+    make = filter_factory({}, connection=connection, max_body_size=limit)
+    for manner in MATRIX:
+        if limit == 10:
+            # Above the limit nothing is extended.
+            manner = manner._replace(
+                content={"extended": "unknown"}.get(
+                    manner.content, manner.content
+                )
+            )
+        with tally.case("WSGI: manners of answering") as counted:
+            try:
+                counted.extended += compared(make, manner, patience)
+            except AssertionError as error:
+                raise AssertionError(f"{manner}: {error}") from error
+
+
+def test_legal_response_stays_legal(connection: str, tally: Tally) -> None:
+    make = filter_factory({}, connection=connection)
+    for manner in filter(Manner.is_legal, MATRIX):
+        with tally.case("WSGI: held to PEP 3333") as counted:
+            judged = validate.validator(Application(manner))
+            client = Client(webtest.lint.middleware(make(judged)))
+            response = client.get("/servers/a")
+            assert response.status == manner.head[0]
+            is_ours = (
+                manner.content == "extended" and manner.start != "replacing"
+            )
+            assert response.body == (EXTENDED if is_ours else manner.document)
+            counted.extended += is_ours

@@ -1,0 +1,19 @@
+"""Texts of others in the log."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_ext_sts.records.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("cell é☃", "cell é☃"),
+        ("a\nERROR forged", "a\\nERROR forged"),
+        ("\x1b[2J\u2028\x00", "\\x1b[2J\\u2028\\x00"),
+    ],
+)
+def test_text_stays_in_its_line(text: str, line: str) -> None:
+    assert printable(text) == line
