@@ -10,40 +10,34 @@ import argparse
 import contextlib
 import importlib
 import importlib.resources
+import math
 import os
 import re
-import shlex
-import shutil
 import signal
 import socket
 import sys
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import webob
 from paste.deploy import loadapp
 
-from nova_ext_sts import extension
-from nova_ext_sts.demo import fleet
-from nova_ext_sts.states import POWER_STATES
+from nova_ext_sts.demo import fleet, greeting, living, walk
+from nova_ext_sts.demo.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from types import ModuleType
 
     from _typeshed.wsgi import WSGIApplication
-
-    Row = Sequence[str]
 
 PROGRAM = "nova-ext-sts-demo"
 DATABASE = "nova-ext-sts-demo.sqlite"
 
-_HEADING = ("NAME", "STATUS", "VM_STATE", "TASK_STATE", "POWER")
-
-#: The widths of the columns in a terminal of 80, one space apart. What is
-#: wider goes on in the next line: no five columns that hold the longest of
-#: the states would fit.
-_NARROW = (24, 13, 12, 17, 9)
+#: How long a step lasts, in seconds, unless the user says so.
+INTERVAL = 4.0
+_SHORTEST, _LONGEST = 0.01, 3600
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,14 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # came before it served.
         with contextlib.suppress(KeyboardInterrupt):
             _run(arguments)
-    except _Refusal as refusal:
+    except (_Refusal, fleet.UnusableFile) as refusal:
         print(f"{PROGRAM}: {refusal}", file=sys.stderr)
         return 1
     return 0
 
 
 class _Refusal(Exception):
-    """Why the demo cannot start, in one sentence."""
+    """Why the demo does not run, in one sentence."""
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -98,7 +92,22 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="leave the filter out, to see the difference",
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="let the servers live: their states come and go, step by step; "
+        "the next start puts them back",
+    )
+    parser.add_argument(
+        "--interval",
+        type=_interval,
+        metavar="SECONDS",
+        help=f"how long a step of --live lasts ({INTERVAL:g})",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.interval is not None and not arguments.live:
+        parser.error("--interval is for --live alone")
+    return arguments
 
 
 def _port(text: str) -> int:
@@ -107,35 +116,86 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _interval(text: str) -> float:
     try:
-        waitress = importlib.import_module("waitress")
-    except ImportError:
-        raise _Refusal(
-            "waitress is not installed: pip install 'nova-ext-sts[demo]'."
-        ) from None
+        interval = float(text)
+    except ValueError:
+        interval = math.nan
+    if not _SHORTEST <= interval <= _LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of seconds from {_SHORTEST:g} to "
+            f"{_LONGEST:g}"
+        )
+    return interval
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    waitress = _extra("waitress")
+    has_screen = arguments.live and _is_terminal()
+    if has_screen:
+        _extra("rich")
     path = arguments.database.absolute()
     # Before anything is made. Who connects early waits for the server.
     with _listening(arguments.host, arguments.port) as listener:
-        try:
-            connection = fleet.connection(path)
-            made = fleet.make(path)
-        except fleet.UnusableFile as error:
-            raise _Refusal(str(error)) from error
+        connection = fleet.connection(path)
+        made = fleet.make(path)
         application = pipeline(
             connection, without_filter=arguments.without_filter
         )
         url = _url(arguments.host, listener.getsockname()[1])
-        text = "\n".join(
-            _greeting(application, url, path, arguments, made=made)
-        )
+        life: AbstractContextManager[None] = contextlib.nullcontext()
+        if arguments.live:
+            application = turns = living.Turns(application)
+            fleet.change(path, walk.beginnings(), turns.step())
+            interval = arguments.interval or INTERVAL
+            display = _screen(url, interval) if has_screen else Lines()
+            life = living.living(turns, url, path, interval, display)
+        servers = living.servers(application, url)
+        text = [greeting.summary(servers, path, made=made)]
+        if not has_screen:
+            text += greeting.lines(
+                servers,
+                url,
+                greeting.to_watch(url)
+                if arguments.live
+                else greeting.to_change(servers, url, path),
+                without_filter=arguments.without_filter,
+            )
         server = waitress.create_server(application, sockets=[listener])
         # At once, for whoever waits for it at the other end of a pipe.
-        print(text, flush=True)
+        print(*text, sep="\n", flush=True)
         try:
-            server.run()
+            with life:
+                server.run()
         finally:
             server.close()
+
+
+def _extra(name: str) -> ModuleType:
+    """Return a module of the extra "demo"."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise _Refusal(
+            f"{name} is not installed: pip install 'nova-ext-sts[demo]'."
+        ) from None
+
+
+def _is_terminal() -> bool:
+    """Say whether there is a terminal on which a table can stay in place."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in (
+        "",
+        "dumb",
+        "unknown",
+    )
+
+
+def _screen(url: str, interval: float) -> living.Display:
+    # Without the extra, the rest runs.
+    from nova_ext_sts.demo.screen import Screen
+
+    foot = [line for line in greeting.to_watch(url) if line]
+    return Screen(greeting.endpoint(url), foot, interval)
 
 
 def pipeline(
@@ -176,101 +236,4 @@ def _listening(host: str, port: int) -> socket.socket:
 def _url(host: str, port: int) -> str:
     return (
         f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    )
-
-
-def _greeting(
-    application: WSGIApplication,
-    url: str,
-    path: Path,
-    arguments: argparse.Namespace,
-    *,
-    made: bool,
-) -> Iterator[str]:
-    """Yield the lines that say what is served, and what to try."""
-    response = webob.Request.blank(
-        "/v2.1/servers/detail", base_url=url
-    ).get_response(application)
-    servers = response.json["servers"]
-    yield f"{'Made' if made else 'Kept'} {len(servers)} servers in {path}"
-    yield ""
-    yield from _table([_HEADING, *map(_row, servers)])
-    yield ""
-    if arguments.without_filter:
-        yield "The filter is left out: the fields are missing."
-        yield ""
-    for server in servers[:1]:
-        yield "List the servers, and show one:"
-        yield ""
-        yield f"curl {url}/v2.1/servers"
-        yield f"curl {url}/v2.1/servers/{server['id']}"
-        yield ""
-        yield "Change its states, and show it again:"
-        yield ""
-        yield f'{_sql_command()} {shlex.quote(str(path))} "'
-        yield "  UPDATE instances SET task_state = 'rebooting'"
-        yield f"  WHERE uuid = '{server['id']}'\""
-        yield ""
-    # Last: who waits for this line has seen everything.
-    yield f"The Compute API is at {url}/v2.1 (Ctrl-C ends it)"
-
-
-def _row(server: dict[str, Any]) -> Row:
-    """Return a server's line of the table, as a client sees the server."""
-    vm_state, task_state, power_state = (
-        server.get(name, "(missing)") for name in extension.ATTRIBUTES
-    )
-    return [
-        "-" if value is None else str(value)
-        for value in (
-            server["name"],
-            server["status"],
-            vm_state,
-            task_state,
-            POWER_STATES.get(power_state, power_state),
-        )
-    ]
-
-
-def _table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of a table that fits the terminal."""
-    widths: Sequence[int] = [
-        max(map(len, column)) for column in zip(*rows, strict=True)
-    ]
-    gap = "  "
-    # Where there is no terminal, every server has a line of its own, for
-    # grep and the like.
-    columns = shutil.get_terminal_size((0, 0)).columns
-    if 0 < columns < sum(widths) + len(gap) * (len(widths) - 1):
-        widths, gap = _NARROW, " "
-    for row in rows:
-        cells = [
-            _folded(cell, width)
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        for number in range(max(map(len, cells))):
-            line = gap.join(
-                (cell[number] if number < len(cell) else "").ljust(width)
-                for cell, width in zip(cells, widths, strict=True)
-            )
-            yield line.rstrip()
-
-
-def _folded(cell: str, width: int) -> Row:
-    """Return a cell's lines, broken behind hyphens and underscores."""
-    lines = [""]
-    for piece in re.findall(r"[^-_]*[-_]|[^-_]+", cell):
-        if lines[-1] and len(lines[-1]) + len(piece) > width:
-            lines.append("")
-        lines[-1] += piece
-    return lines
-
-
-def _sql_command() -> str:
-    """Return what runs SQL here, given a SQLite file and a statement."""
-    if shutil.which("sqlite3"):
-        return "sqlite3"
-    return (
-        f"{shlex.quote(sys.executable)} -c 'import sqlite3, sys\n"
-        "sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])' \\\n"
     )

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from nova_ext_sts.states import LATER_STATUSES, SPECIFIED_STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from typing import Any
 
-    from nova_ext_sts.states import ServerStatus
+    from nova_ext_sts.states import ServerStatus, States
 
 PROJECT_ID = "6f70656e737461636b206578742d7374"
 USER_ID = "64656d6f"
@@ -28,6 +28,8 @@ USER_ID = "64656d6f"
 #: which has the same table: in the file's header, where SQLite keeps what an
 #: application writes there.
 APPLICATION_ID = 0x45585453  # "EXTS"
+#: Tells a file whose servers have lived, likewise.
+LIVED = 1
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = slice(68, 72)
 
@@ -54,6 +56,13 @@ _CREATE = (
 _INSERT = (
     "INSERT INTO instances "  # noqa: S608
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
+)
+_UPDATE = (
+    "UPDATE instances SET vm_state = :vm_state, task_state = :task_state, "
+    "power_state = :power_state, updated_at = CURRENT_TIMESTAMP, "
+    # As in Nova: the row's own id, once the server is deleted.
+    "deleted = CASE WHEN :vm_state = 'deleted' THEN id ELSE 0 END "
+    "WHERE uuid = :uuid"
 )
 # Newest first, as Nova lists servers.
 _SELECT = (
@@ -101,7 +110,8 @@ def make(path: Path) -> bool:
     """Make the file, unless it is there already.
 
     A file of the demo's is kept as it is, with all changes that were made in
-    it; so is a file of anybody else's. An empty file is filled.
+    it; so is a file of anybody else's. An empty file is filled, and one whose
+    servers have lived is filled anew.
 
     :returns: whether the servers were made
     :raises UnusableFile: the file is none of the demo's, or cannot be written
@@ -115,6 +125,10 @@ def make(path: Path) -> bool:
             # and the others wait for it here.
             database.execute("BEGIN IMMEDIATE")
             made = not database.execute("PRAGMA schema_version").fetchone()[0]
+            if database.execute("PRAGMA user_version").fetchone()[0] == LIVED:
+                database.execute("DROP TABLE instances")
+                database.execute("PRAGMA user_version = 0")
+                made = True
             if made:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.execute(_CREATE)
@@ -141,6 +155,36 @@ def servers(path: Path) -> list[dict[str, Any]]:
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
         rows = database.execute(_SELECT).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def change(
+    path: Path,
+    states: Mapping[str, States],
+    turn: contextlib.AbstractContextManager[None],
+) -> None:
+    """Write the states of some servers, by their ids, all at once.
+
+    The file is marked, so that `make` knows that its servers have lived.
+
+    :param turn: is held for the moment at which others see the change
+    :raises UnusableFile: the file cannot be written
+    """
+    # Not made anew where it is gone.
+    uri = f"file:{urllib.parse.quote(str(path))}?mode=rw"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(uri, uri=True, isolation_level=None)
+        ) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(f"PRAGMA user_version = {LIVED}")
+            database.executemany(
+                _UPDATE,
+                [{"uuid": id, **now._asdict()} for id, now in states.items()],
+            )
+            with turn:
+                database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise UnusableFile(f"{path} cannot be used: {error}.") from error
 
 
 def connection(path: Path) -> str:

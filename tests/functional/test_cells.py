@@ -253,6 +253,17 @@ def test_end_of_the_api_database_leaves_what_is_known(
     assert raised.value.ids == ["b"]
 
 
+def test_cells_that_are_not_known_yet_take_their_mappings(
+    sqlite_cells: Cells,
+) -> None:
+    sqlite_cells.add("a", 2)
+    sqlite_cells.api.execute("DROP TABLE cell_mappings")
+    with pytest.raises(RecordsUnavailable, match="no such table") as raised:
+        sqlite_cells.source().lookup(["a"])
+    assert raised.value.records == {}
+    assert raised.value.ids == ["a"]
+
+
 def test_slow_cell_is_not_waited_for_beyond_the_timeout(
     cells: Cells, system: str
 ) -> None:

@@ -35,7 +35,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("chunk", [None, 65536, 1000, 1])
+@pytest.mark.parametrize("chunk", [None, 65536, 1100, 1])
 @pytest.mark.parametrize("media", BODIES)
 def test_response_takes_one_and_a_half_bodies_more_at_most(
     media: str, chunk: int | None, sqlite: Database
