@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.rows import Figure
 
+#: By the verdict; green where the budget is met.
+COLORS = {"MISSED": "#b2182b", "within the noise": "#d08b00"}
 MET = "#1b7837"
-MISSED = "#b2182b"
 
 
 def draw(figures: Sequence[Figure], file: Path) -> None:
@@ -30,7 +31,7 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
     for place, figure in enumerate(budgeted):
         shares = sorted(_share(figure, value) for value in figure.values)
         middle = _share(figure, figure.median)
-        color = MISSED if figure.verdict == "MISSED" else MET
+        color = COLORS.get(figure.verdict, MET)
         axes.plot([shares[0], shares[-1]], [place, place], color, linewidth=2)
         axes.plot(middle, place, "o", color=color)
         if figure.row.ambition is not None:
@@ -44,8 +45,8 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel(
-        "share of the budget that is used (dot: median, line: lowest to "
-        "highest turn, tick: ambition)"
+        "share of the budget that is used\n"
+        "(dot: median; line: lowest to highest; tick: ambition)"
     )
     axes.spines[["top", "right"]].set_visible(False)
     picture.savefig(file, dpi=110)
