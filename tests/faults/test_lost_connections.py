@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,18 +59,11 @@ def test_server_is_killed_in_the_middle_of_a_query(
 ) -> None:
     slow_down(database, 1)
     client = client_of(database)
-    responses = []
-
-    def ask() -> None:
-        responses.append(account.get(lambda: client.get("/servers")))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    time.sleep(0.4)
-    with server.killed():
-        thread.join()
-    (response,) = responses
-    assert response.body == LIST
+    with ThreadPoolExecutor() as thread:
+        response = thread.submit(account.get, lambda: client.get("/servers"))
+        time.sleep(0.4)
+        with server.killed():
+            assert response.result().body == LIST
     assert account.slowest < 5
     assert account.get(lambda: client.get("/servers")).body == EXTENDED
 
@@ -80,20 +73,13 @@ def test_connection_is_killed_in_the_middle_of_a_query(
 ) -> None:
     slow_down(database, 1)
     client = client_of(database)
-    responses = []
-
-    def ask() -> None:
-        responses.append(account.get(lambda: client.get("/servers")))
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    time.sleep(0.4)
-    with administrator(database) as connections:
-        connections.end_all()
-    thread.join()
-    (response,) = responses
-    # Read once more, within the time-out.
-    assert response.body == EXTENDED
+    with ThreadPoolExecutor() as thread:
+        response = thread.submit(account.get, lambda: client.get("/servers"))
+        time.sleep(0.4)
+        with administrator(database) as connections:
+            connections.end_all()
+        # Read once more, within the time-out.
+        assert response.result().body == EXTENDED
 
 
 def test_connections_are_killed_a_thousand_times(
