@@ -1,0 +1,417 @@
+"""Who may see states: the policy, and the callers that it knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from oslo_config import cfg
+from oslo_context import context as oslo_context
+from oslo_context.context import RequestContext
+
+from nova_ext_sts import ExtendedStatus, filter_factory, policies
+from nova_ext_sts.opts import GROUP, OPTS
+from tests.applications import Client, answering
+
+if TYPE_CHECKING:
+    from tests.databases import Database
+
+RULE = policies.RULE
+LIST = b'{"servers": [{"id": "a"}]}'
+EXTENDED_LIST = (
+    b'{"servers": [{"id": "a", "OS-EXT-STS:vm_state": "active", '
+    b'"OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1}]}'
+)
+
+#: What keystonemiddleware puts into the environ, beside the token's headers.
+CONFIRMED = {
+    "keystone.token_auth": object(),
+    "HTTP_X_IDENTITY_STATUS": "Confirmed",
+}
+READER = {
+    "HTTP_X_USER_ID": "user",
+    "HTTP_X_PROJECT_ID": "project",
+    "HTTP_X_ROLES": "reader",
+}
+ADMIN = {**READER, "HTTP_X_ROLES": "reader,admin"}
+
+
+class Site:
+    """A service with a configuration and a policy of its own."""
+
+    def __init__(self, directory: Path, connection: str) -> None:
+        self.file = directory / "policy.yaml"
+        self.asked: list[dict[str, Any]] = []
+        self._directory = directory
+        self._connection = connection
+        self.configure("")
+
+    def configure(self, text: str) -> None:
+        (self._directory / "site.conf").write_text(text)
+
+    def rule(self, check: str, **others: str) -> None:
+        """Write the policy file."""
+        self.file.write_text(json.dumps({RULE: check, **others}))
+
+    def client(self, body: bytes = LIST, **options: Any) -> Client:
+        application = answering(body, asked=self.asked)
+        return Client(
+            filter_factory(
+                {},
+                oslo_config_project="nova-ext-sts-tests",
+                oslo_config_file=str(self._directory / "site.conf"),
+                **{"connection": self._connection, **options},
+            )(application)
+        )
+
+
+@pytest.fixture
+def site(sqlite: Database, tmp_path: Path) -> Site:
+    sqlite.insert_instances([("a", "active", None, 1)])
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    return Site(directory, sqlite.url)
+
+
+def sees(client: Client, **environ: Any) -> bool:
+    body = client.get("/v2.1/servers", **environ).body
+    assert body in (LIST, EXTENDED_LIST)
+    return body == EXTENDED_LIST
+
+
+def test_everybody_sees_states_by_default(site: Site) -> None:
+    assert sees(site.client())
+
+
+def test_denied_caller_gets_what_the_application_says(site: Site) -> None:
+    site.rule("!")
+    given = EXTENDED_LIST.replace(b"active", b"said")
+    # One that cannot be read: nothing is looked up.
+    absent = {"connection": "sqlite:////no/such/file", "on_error": "fail"}
+    for body in (LIST, given, b'{"servers": '):
+        client = site.client(body, overwrite=True, **absent)
+        for path in ("/servers", "/servers/detail", "/servers/a"):
+            response = client.get(path, HTTP_IF_NONE_MATCH="x")
+            assert response.status == "200 OK"
+            assert response.body == body
+            # Not even the request is another.
+            assert site.asked[-1]["HTTP_IF_NONE_MATCH"] == "x"
+
+
+def test_extension_is_announced_to_all(site: Site) -> None:
+    site.rule("!")
+    response = site.client(b'{"extensions": []}').get("/v2.1/extensions")
+    assert b'"OS-EXT-STS"' in response.body
+
+
+@pytest.mark.parametrize(
+    ("check", "admin", "reader", "nobody"),
+    [
+        ("@", True, True, True),
+        ("", True, True, True),
+        ("!", False, False, False),
+        ("role:admin", True, False, False),
+        ("is_admin:True", True, False, False),
+        ("rule:context_is_admin", True, False, False),
+        ("rule:admin_api", True, False, False),
+        ("rule:admin_or_owner", True, True, False),
+        ("rule:project_reader_api", True, True, False),
+        ("rule:project_member_api", False, False, False),
+        ("rule:project_member_or_admin", True, False, False),
+        ("rule:project_reader_or_admin", True, True, False),
+        ("rule:system_or_project_reader", True, True, False),
+        ("user_id:%(user_id)s", True, True, False),
+        ("not role:admin", False, True, True),
+    ],
+)
+def test_rule_decides_by_the_caller(
+    site: Site, check: str, admin: bool, reader: bool, nobody: bool
+) -> None:
+    site.configure("[oslo_policy]\nenforce_new_defaults = true\n")
+    site.rule(check)
+    client = site.client()
+    assert sees(client, **CONFIRMED, **ADMIN) is admin
+    assert sees(client, **CONFIRMED, **READER) is reader
+    assert sees(client) is nobody
+
+
+def test_old_defaults_hold_where_nova_keeps_them(site: Site) -> None:
+    site.rule("rule:project_member_api")
+    for setting, expected in (("true", False), ("false", True)):
+        site.configure(f"[oslo_policy]\nenforce_new_defaults = {setting}\n")
+        # The owner has no member's role.
+        assert sees(site.client(), **CONFIRMED, **READER) is expected
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        ADMIN,
+        {**ADMIN, "HTTP_X_IDENTITY_STATUS": "Confirmed"},
+        {**ADMIN, **CONFIRMED, "HTTP_X_IDENTITY_STATUS": "Invalid"},
+        {**ADMIN, "keystone.token_auth": object()},
+    ],
+)
+def test_headers_that_nobody_has_confirmed_are_nobodys(
+    site: Site, claimed: dict[str, Any]
+) -> None:
+    for check in ("role:admin", "rule:admin_or_owner", "role:reader"):
+        site.rule(check)
+        client = site.client()
+        assert not sees(client, **claimed)
+        assert sees(client, **{**claimed, **CONFIRMED})
+
+
+def test_caller_without_a_project_owns_nothing(site: Site) -> None:
+    site.rule("project_id:%(project_id)s")
+    caller = {**CONFIRMED, "HTTP_X_USER_ID": "u", "HTTP_X_ROLES": "reader"}
+    assert not sees(site.client(), **caller)
+
+
+def test_context_comes_before_headers(site: Site) -> None:
+    context = RequestContext(
+        user_id="u", project_id="p", roles=["reader"], overwrite=False
+    )
+    site.rule("role:admin")
+    assert not sees(
+        site.client(), **{"nova.context": context}, **CONFIRMED, **ADMIN
+    )
+    site.rule("role:reader and project_id:p")
+    assert sees(site.client(), **{"nova.context": context})
+
+
+def test_caller_does_not_become_the_threads_context(site: Site) -> None:
+    site.rule("role:reader")
+    before = oslo_context.get_current()
+    assert sees(site.client(), **CONFIRMED, **READER)
+    assert oslo_context.get_current() is before
+
+
+def test_administrator_is_whom_the_policy_says(site: Site) -> None:
+    site.rule("is_admin:True", context_is_admin="role:reader")
+    assert sees(site.client(), **CONFIRMED, **READER)
+
+
+def test_changed_file_is_noticed(site: Site) -> None:
+    client = site.client()
+    assert sees(client)
+    for check, expected in [("!", False), ("@", True), ("role:x", False)]:
+        site.rule(check)
+        assert sees(client) is expected
+    site.file.unlink()
+    assert sees(client)
+    # As an editor writes it, in one step.
+    new = site.file.with_name("new")
+    new.write_text(json.dumps({RULE: "!"}))
+    os.replace(new, site.file)
+    assert not sees(client)
+
+
+def test_directory_of_policies_is_noticed(site: Site) -> None:
+    client = site.client()
+    directory = site.file.parent / "policy.d"
+    directory.mkdir()
+    assert sees(client)
+    one = directory / "one.yaml"
+    one.write_text(json.dumps({RULE: "!"}))
+    assert not sees(client)
+    one.write_text(json.dumps({RULE: "@"}))
+    assert sees(client)
+
+
+def test_file_beside_it_changes_nothing(site: Site) -> None:
+    site.rule("!")
+    client: Any = site.client()
+    permission = client._application._permission
+    assert not sees(client)
+    before = permission.policy.enforcer
+    (site.file.parent / "other").write_text("")
+    assert not sees(client)
+    assert permission.policy.enforcer is before
+
+
+def test_file_named_with_its_path_is_read(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "rules.json"
+    site.configure(f"[oslo_policy]\npolicy_file = {file}\n")
+    client = site.client()
+    assert sees(client)
+    file.parent.mkdir()
+    file.write_text(json.dumps({RULE: "!"}))
+    assert not sees(client)
+    shutil.rmtree(file.parent)
+    assert sees(client)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "nova_ext_sts.permission"
+    ]
+
+
+def test_file_that_is_not_there_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.configure("[oslo_policy]\npolicy_file = polcy.yaml\n")
+    client = site.client()
+    assert sees(client)
+    assert warnings(caplog) == [
+        "There is no policy file polcy.yaml, which policy_file of "
+        "[oslo_policy] names, so that everybody gets states: correct the "
+        "name, or write the file."
+    ]
+
+
+def test_file_that_cannot_be_read_denies_and_is_told_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.file.write_text('"x": [\n')
+    client = site.client()
+    for _ in range(3):
+        assert not sees(client, **CONFIRMED, **ADMIN)
+    (warning,) = warnings(caplog)
+    assert warning.startswith(
+        f"The policy in {site.file} cannot be read, so that nobody gets "
+        "states: mend it, or take it away ("
+    )
+    site.rule("@")
+    assert sees(client)
+    site.file.write_text('"x": {\n')
+    assert not sees(client)
+    assert len(warnings(caplog)) == 2
+
+
+def test_rule_that_names_what_cannot_be_denies_and_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule(
+        "role:x or not (rule:admin_or_ownr and rule:mine) or rule:mine",
+        mine="rule:admin_api and rule:yours",
+        yours="rule:mine or rule:admin_or_ownr",
+        other="rule:unknown",
+    )
+    assert not sees(site.client(), **CONFIRMED, **ADMIN)
+    assert warnings(caplog) == [
+        f"The policy rule {RULE} in {site.file} names admin_or_ownr, which is "
+        "no rule there nor a base rule of Nova's, mine, which leads back to "
+        "itself, so that nobody gets states: correct the name, or define it."
+    ]
+
+
+def test_default_rule_stands_for_unknown_ones(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule("rule:unknown", default="role:reader")
+    assert sees(site.client(), **CONFIRMED, **READER)
+    assert warnings(caplog) == []
+
+
+def test_context_that_is_none_denies(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule("not role:x")
+    client = site.client()
+    for _ in range(3):
+        assert not sees(client, **{"nova.context": "no context"})
+    (warning,) = warnings(caplog)
+    assert warning.startswith(
+        f"The policy rule {RULE} cannot be checked, which denies: Attribute"
+    )
+
+
+def test_service_without_configuration_files_has_no_policy_file(
+    sqlite: Database,
+) -> None:
+    sqlite.insert_instances([("a", "active", None, 1)])
+    extended = filter_factory({}, connection=sqlite.url)
+    assert sees(Client(extended(answering(LIST))))
+
+
+def test_service_without_a_project_has_its_policy_beside_its_configuration(
+    site: Site, tmp_path: Path
+) -> None:
+    site.rule("!")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(tmp_path / "etc" / "site.conf")])
+    conf.register_opts(OPTS, group=GROUP)
+    conf.set_override("connection", "sqlite:////no/such", group=GROUP)
+    assert not sees(Client(ExtendedStatus(answering(LIST), conf)))
+    site.rule("@")
+    conf.set_override("on_error", "fail", group=GROUP)
+    client = Client(ExtendedStatus(answering(LIST), conf))
+    assert client.get("/servers").status == "503 Service Unavailable"
+
+
+def run(name: str, *arguments: object, cwd: Path) -> tuple[int, str]:
+    """Run one of oslo.policy's tools, and return what it says."""
+    result = subprocess.run(
+        [
+            Path(sysconfig.get_path("scripts"), name),
+            *("--namespace", "nova-ext-sts"),
+            *map(str, arguments),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=cwd,
+        env={**os.environ, "HOME": str(cwd)},
+        text=True,
+    )
+    return result.returncode, result.stdout
+
+
+def test_sample_of_the_policy_documents_the_rule(tmp_path: Path) -> None:
+    code, sample = run("oslopolicy-sample-generator", cwd=tmp_path)
+    assert code == 0
+    assert f'#"{RULE}": "@"\n' in sample
+    for path in ("", "/detail", "/{server_id}"):
+        assert f"# GET  /servers{path}\n" in sample
+
+
+def test_tools_read_the_policy_of_the_configuration(
+    site: Site, tmp_path: Path
+) -> None:
+    site.rule("rule:mine", mine="role:x")
+    file = ("--config-file", tmp_path / "etc" / "site.conf")
+    site.configure(f"[oslo_policy]\npolicy_file = {site.file}\n")
+    code, policy = run("oslopolicy-policy-generator", *file, cwd=tmp_path)
+    assert code == 0
+    assert f'"{RULE}": "rule:mine"' in policy
+    assert run("oslopolicy-validator", *file, cwd=tmp_path) == (
+        1,
+        "Unknown rule found in policy file: mine\n",
+    )
+    site.rule("rule:admin_api")
+    assert run("oslopolicy-validator", *file, cwd=tmp_path) == (0, "")
+    site.rule("rule:admin_ap")
+    code, said = run("oslopolicy-validator", *file, cwd=tmp_path)
+    assert code == 1
+    assert f"['{RULE}'] reference a rule that is not defined" in said
+
+
+def test_tools_read_the_policy_of_nova_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    directory = tmp_path / ".nova"
+    directory.mkdir()
+    (directory / "nova.conf").write_text("[DEFAULT]\n")
+    (directory / "policy.yaml").write_text(json.dumps({RULE: "role:x"}))
+    code, policy = run("oslopolicy-policy-generator", cwd=tmp_path)
+    assert code == 0
+    assert f'"{RULE}": "role:x"' in policy
+    # The same in this process: as a tool of no configuration files has it.
+    monkeypatch.setattr(cfg, "CONF", cfg.ConfigOpts())
+    cfg.CONF([], project="tool")
+    enforcer = policies.get_enforcer()
+    enforcer.load_rules()
+    assert str(enforcer.rules[RULE]) == "role:x"
+    assert policies.get_enforcer().conf.config_file == [
+        str(directory / "nova.conf")
+    ]
