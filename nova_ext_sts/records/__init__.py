@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stevedore import driver, exception, extension
 
@@ -14,6 +14,7 @@ from nova_ext_sts.settings import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from nova_ext_sts.records.readonly import ReadOnlyDatabase
     from nova_ext_sts.settings import Settings
     from nova_ext_sts.states import States
 
@@ -46,6 +47,21 @@ class RecordsUnavailable(Exception):
         self.logged = logged
 
 
+class Asked(NamedTuple):
+    """One database that a record source reads, and what it asks there."""
+
+    name: str
+    #: None where the URL of it is at fault.
+    database: ReadOnlyDatabase | None
+    #: Statements as ``ReadOnlyDatabase.read`` takes them.
+    selects: Sequence[str]
+    #: Why it is not to be read, in one sentence without secrets; or nothing.
+    fault: str = ""
+    #: What Nova's cell mapping says of its URL (it may hold a password); None
+    #: where that is not asked.
+    mapping: str | None = None
+
+
 class RecordSource(abc.ABC):
     """Reads instance records. One object serves all threads of a process.
 
@@ -71,6 +87,14 @@ class RecordSource(abc.ABC):
         :raises RecordsUnavailable: records cannot be read in
             ``settings.timeout`` seconds
         """
+
+    def databases(self) -> Sequence[Asked]:
+        """Return what the source reads, as far as that is databases.
+
+        For the health check and the upgrade check. It may ask a database for
+        the others, within ``settings.timeout`` seconds, and raises nothing.
+        """
+        return ()
 
 
 def load(settings: Settings) -> RecordSource:

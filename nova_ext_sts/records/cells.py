@@ -3,37 +3,36 @@
 
 Nova's cells v2: ``instance_mappings`` holds the cell of every instance, or
 NULL while the scheduler has not chosen one; until then the server exists in
-``build_requests`` alone. ``cell_mappings`` holds the URL of every cell's
-database; cell0 has the servers that could not be scheduled, and a disabled
-cell takes no new servers but keeps those that it has.
+``build_requests`` alone. cell0 has the servers that could not be scheduled,
+and a disabled cell takes no new servers but keeps those that it has.
 """
 
 from __future__ import annotations
 
 import collections
-import dataclasses
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from oslo_log import log as logging
 
 from nova_ext_sts.opts import GROUP
-from nova_ext_sts.records import RecordSource, RecordsUnavailable
+from nova_ext_sts.records import Asked, RecordSource, RecordsUnavailable
 from nova_ext_sts.records.database import INSTANCES, states_of
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.records.faults import Faults
+from nova_ext_sts.records.mappings import (
+    CELLS,
+    NO_SUCH_CELL,
+    URLS,
+    CellMappings,
+)
 from nova_ext_sts.records.readonly import database_of
-from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nova_ext_sts.records.readonly import ReadOnlyDatabase
     from nova_ext_sts.settings import Settings
-
-LOG = logging.getLogger(__name__)
 
 #: One statement for mappings and build requests, so that both are of one
 #: moment.
@@ -43,13 +42,6 @@ MAPPINGS = (
     "ON b.instance_uuid = m.instance_uuid AND m.cell_id IS NULL "
     "WHERE m.instance_uuid {among}"
 )
-CELLS = "SELECT id, uuid, name FROM cell_mappings"
-#: Read only for the cells without a URL of the operator's: the column holds
-#: passwords, and a site may keep it from the database user.
-URLS = "SELECT uuid, database_connection FROM cell_mappings WHERE uuid {among}"
-
-#: As many faults are remembered, so that each is logged once.
-MAX_FAULTS = 1000
 
 
 class _Instance(msgspec.Struct, gc=False):
@@ -67,16 +59,6 @@ class _BuildRequest(msgspec.Struct, gc=False):
 
 
 _decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
-
-
-@dataclasses.dataclass(frozen=True)
-class _Cell:
-    """One cell, and why it cannot be read if its mapping is at fault."""
-
-    #: Its ``database_connection``; empty where the URL is the operator's.
-    template: str = dataclasses.field(repr=False)
-    database: ReadOnlyDatabase | None
-    fault: str = ""
 
 
 class _Placement(NamedTuple):
@@ -100,22 +82,9 @@ class CellRecords(RecordSource):
                 f"api_connection in [{GROUP}], or [api_database] connection."
             )
         self._settings = settings
+        self._faults = Faults()
         self._api = database_of(settings.api_database)
-        #: The cells with a URL of the operator's, by name or uuid.
-        self._own = {
-            cell: database_of(
-                dataclasses.replace(
-                    settings.mapped_cell,
-                    name=f"cell {cell}",
-                    url=url,
-                    parameters="",
-                )
-            )
-            for cell, url in settings.cell_connections.items()
-        }
-        #: By ``cell_mappings.id``. Replaced as a whole, never changed.
-        self._cells: Mapping[int, _Cell] = {}
-        self._faults: set[str] = set()
+        self._mappings = CellMappings(settings, self._api, self._faults)
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._settings.timeout
@@ -130,23 +99,24 @@ class CellRecords(RecordSource):
         records = placement.building
         if not placement.cells:
             return records
-        asked = self._cells
+        asked = self._mappings.cells
         failures = self._ask(placement.cells, records, deadline)
         if failures:
             try:
-                self._read_cells(deadline)
+                self._mappings.read(deadline)
             except RecordsUnavailable as error:
-                for cell in failures.keys() - self._cells.keys():
+                for cell in failures.keys() - self._mappings.cells.keys():
                     failures[cell] = error.reason
             else:
-                for cell in failures.keys() - self._cells.keys():
-                    self._log_fault(
+                for cell in failures.keys() - self._mappings.cells.keys():
+                    self._faults.tell(
                         f"Servers in cell {cell} go", failures[cell]
                     )
+            cells = self._mappings.cells
             moved = {
                 cell: placement.cells[cell]
                 for cell in failures
-                if self._cells.get(cell) != asked.get(cell)
+                if cells.get(cell) != asked.get(cell)
             }
             for cell in moved:
                 del failures[cell]
@@ -164,6 +134,34 @@ class CellRecords(RecordSource):
             )
         return records
 
+    def databases(self) -> Sequence[Asked]:
+        name = self._api.settings.name
+        try:
+            self._mappings.read(time.monotonic() + self._settings.timeout)
+        except RecordsUnavailable as error:
+            return [Asked(name, self._api, [CELLS], error.reason)]
+        cells = self._mappings.cells.values()
+        selects = [MAPPINGS, CELLS]
+        if any(cell.mapping is not None for cell in cells):
+            selects.append(URLS)
+        return [
+            Asked(name, self._api, selects),
+            *(
+                Asked(
+                    f"cell {cell.name}",
+                    cell.database,
+                    [INSTANCES],
+                    cell.fault,
+                    cell.mapping,
+                )
+                for cell in cells
+            ),
+            *(
+                Asked(f"cell {unknown}", None, [], NO_SUCH_CELL)
+                for unknown in sorted(self._mappings.unknown)
+            ),
+        ]
+
     def _placement(self, ids: Sequence[str], deadline: float) -> _Placement:
         placement = _Placement(collections.defaultdict(list), {}, [])
         rows = self._api.read(MAPPINGS, ids, deadline=deadline).rows()
@@ -176,7 +174,7 @@ class CellRecords(RecordSource):
                 try:
                     data = _decode_build_request(instance).data
                 except (ValueError, RecursionError) as error:
-                    self._log_fault(
+                    self._faults.tell(
                         f"Server {server} goes",
                         f"its build request cannot be read: {error}",
                     )
@@ -200,7 +198,7 @@ class CellRecords(RecordSource):
         failures = {}
         for cell, servers in pages.items():
             try:
-                database = self._database(cell)
+                database = self._mappings.database(cell)
                 readings[cell] = database.read(
                     INSTANCES, servers, deadline=deadline
                 )
@@ -212,101 +210,3 @@ class CellRecords(RecordSource):
             except RecordsUnavailable as error:
                 failures[cell] = error.reason
         return failures
-
-    def _database(self, cell_id: int) -> ReadOnlyDatabase:
-        """Return a cell's database.
-
-        :raises RecordsUnavailable: there is none
-        """
-        cell = self._cells.get(cell_id)
-        if cell is None:
-            raise RecordsUnavailable(f"there is no cell mapping {cell_id}.")
-        if cell.database is None:
-            raise RecordsUnavailable(cell.fault)
-        return cell.database
-
-    def _read_cells(self, deadline: float) -> None:
-        """Read the cell mappings; what has not changed is kept as it is.
-
-        :raises RecordsUnavailable: the API database cannot be read
-        """
-        mappings = self._api.read(CELLS, deadline=deadline).rows()
-        mapped = [
-            uuid
-            for _, uuid, name in mappings
-            if not self._own.keys() & {uuid, name}
-        ]
-        urls = {}
-        unread = ""
-        if mapped:
-            try:
-                rows = self._api.read(URLS, mapped, deadline=deadline).rows()
-                urls = {row[0]: row[1] for row in rows}
-            except RecordsUnavailable as error:
-                # The column may be kept from the database user: the cells
-                # that cell_connection names do without.
-                unread = error.reason
-        names = {name for _, *both in mappings for name in both}
-        for own in self._own.keys() - names:
-            self._log_fault(
-                f"Servers in cell {own} go",
-                "cell_connection names it, and there is no such cell.",
-            )
-        known = self._cells
-        cells = {}
-        for cell_id, uuid, name in mappings:
-            database = self._own.get(uuid) or self._own.get(name)
-            if database:
-                cells[cell_id] = _Cell("", database)
-                continue
-            before = known.get(cell_id)
-            if unread:
-                cells[cell_id] = before or _Cell("", None, unread)
-                continue
-            template = urls.get(uuid) or ""
-            cells[cell_id] = (
-                before
-                if before and before.template == template
-                else self._cell(name or uuid, template)
-            )
-        self._cells = cells
-        for cell_id, cell in known.items():
-            if (
-                cell.template
-                and cell.database
-                and cells.get(cell_id) is not cell
-            ):
-                cell.database.dispose()
-
-    def _cell(self, name: str, template: str) -> _Cell:
-        """Return a cell, given its ``database_connection``."""
-        main = self._settings.database
-        try:
-            database = database_of(
-                dataclasses.replace(
-                    self._settings.mapped_cell,
-                    name=f"cell {name}",
-                    url=filled(template, main.url if main else None),
-                )
-            )
-        except ConfigurationError as error:
-            fault = str(error)
-            if "{" in template:
-                fault = (
-                    "its database_connection is a template that cannot be "
-                    f"filled: set connection in [{GROUP}], or [database] "
-                    "connection, to a URL with all the parts that it names."
-                )
-            self._log_fault(f"Servers in cell {name} go", fault)
-            return _Cell(template, None, fault)
-        return _Cell(template, database)
-
-    def _log_fault(self, what: str, why: str) -> None:
-        """Log, once, why something goes without states."""
-        if what not in self._faults:
-            if len(self._faults) >= MAX_FAULTS:
-                self._faults.clear()
-            self._faults.add(what)
-            LOG.warning(
-                "%s without states: %s", printable(what), printable(why)
-            )

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from nova_ext_sts.opts import GROUP
-from nova_ext_sts.records import RecordSource
+from nova_ext_sts.records import Asked, RecordSource
 from nova_ext_sts.records.readonly import database_of
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import States
@@ -41,6 +41,10 @@ class DatabaseRecords(RecordSource):
         deadline = time.monotonic() + self._database.settings.timeout
         reading = self._database.read(INSTANCES, ids, deadline=deadline)
         return states_of(reading.rows())
+
+    def databases(self) -> Sequence[Asked]:
+        name = self._database.settings.name
+        return [Asked(name, self._database, [INSTANCES])]
 
 
 def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:

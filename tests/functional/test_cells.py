@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +17,6 @@ from tests.databases import Database
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def soon() -> float:
-    return time.monotonic() + 5.0
 
 
 @pytest.fixture
@@ -108,7 +103,7 @@ def test_broken_build_request_goes_without_and_is_logged_once(
             f"Server {server} goes without states: its build request cannot be"
         )
     # What is remembered is bounded.
-    monkeypatch.setattr("nova_ext_sts.records.cells.MAX_FAULTS", 1)
+    monkeypatch.setattr("nova_ext_sts.records.faults.MAX_FAULTS", 1)
     records.lookup(["a"])
     sqlite_cells.add("d", None)
     sqlite_cells.add_request("d", "")
@@ -188,6 +183,7 @@ def test_cell_that_has_moved_is_found_again(
     sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
     records = sqlite_cells.source()
     assert records.lookup(["a"]) == {"a": States("error", None, 0)}
+    before = [asked.database for asked in records.databases()]
     path = sa.make_url(sqlite_cells.cells["cell0"].url).database
     assert path
     moved = f"{tmp_path}/moved"
@@ -197,8 +193,9 @@ def test_cell_that_has_moved_is_found_again(
         url=f"sqlite:///{moved}",
     )
     # The file that SQLite has open is still there under its new name.
-    records_of_a_new_process: Any = records
-    records_of_a_new_process._cells[1].database.dispose()
+    for database in before:
+        assert database
+        database.dispose()
     assert records.lookup(["a"]) == {"a": States("error", None, 0)}
 
 
@@ -244,8 +241,8 @@ def test_end_of_the_api_database_leaves_what_is_known(
         sqlite_cells.add(server, cell)
     sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
     sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
-    records: Any = sqlite_cells.source()
-    records._read_cells(soon())
+    records = sqlite_cells.source()
+    records.databases()
     sqlite_cells.api.execute("DROP TABLE cell_mappings")
     with pytest.raises(RecordsUnavailable) as raised:
         records.lookup(["a", "b"])
@@ -345,13 +342,13 @@ def test_template_is_filled_from_the_instances_url(
 
 
 def test_cell_that_changes_unread_is_dropped(sqlite_cells: Cells) -> None:
-    records: Any = sqlite_cells.source()
-    records._read_cells(soon())
+    records = sqlite_cells.source()
+    records.databases()
     sqlite_cells.api.execute(
         "UPDATE cell_mappings SET database_connection = ''"
     )
-    records._read_cells(soon())
-    assert all(cell.database is None for cell in records._cells.values())
+    _, *cells = records.databases()
+    assert [cell.database for cell in cells] == [None, None]
 
 
 def test_template_without_a_url_to_fill_it_says_what_to_set(
