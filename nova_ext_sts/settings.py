@@ -42,6 +42,9 @@ class Database:
     wsrep_sync_wait: int | None = None
     max_connections: int = 5
     timeout: float = 5.0
+    #: Whether it is asked to find out if it answers: then it is never left
+    #: alone for a while, and the log is not told what the asker tells.
+    is_probed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,27 @@ class Settings:
     #: The oslo.config object, for a record source that has options of its
     #: own.
     conf: cfg.ConfigOpts = dataclasses.field(repr=False)
+
+    def for_probing(self, timeout: float) -> Settings:
+        """Return these settings for who only asks what answers.
+
+        That takes one connection to each database, apart from the filter's.
+
+        :param timeout: in seconds, in place of the filter's
+        """
+
+        def probed(database: Database) -> Database:
+            return dataclasses.replace(
+                database, max_connections=1, timeout=timeout, is_probed=True
+            )
+
+        return dataclasses.replace(
+            self,
+            database=self.database and probed(self.database),
+            api_database=self.api_database and probed(self.api_database),
+            mapped_cell=probed(self.mapped_cell),
+            timeout=timeout,
+        )
 
 
 def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from tests import databases
+from tests.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,3 +50,11 @@ def sqlite(tmp_path: Path) -> Iterator[databases.Database]:
     """One SQLite database, where the system makes no difference."""
     with databases.made("sqlite", tmp_path) as database:
         yield database
+
+
+@pytest.fixture
+def silent() -> Iterator[Proxy]:
+    """A server that accepts and says nothing."""
+    proxy = Proxy(None)
+    yield proxy
+    proxy.close()

@@ -22,7 +22,21 @@ LONGEST_PAUSE = 30.0
 QUIET = 10.0
 
 
-class Outage:
+class Unaccounted:
+    """Keeps no account, for those who ask to find out and to tell."""
+
+    def is_left_alone(self) -> bool:
+        """Say that it is asked."""
+        return False
+
+    def failed(self, reason: str, *, slow: bool | None = False) -> None:
+        """Leave it to the asker to tell."""
+
+    def succeeded(self) -> None:
+        """Leave it to the asker to tell."""
+
+
+class Outage(Unaccounted):
     """Keeps account of whether a source answers; threads share it.
 
     One line in the log tells when an outage begins, and one when it ends, with

@@ -21,7 +21,7 @@ from nova_ext_sts.records.engines import (
     reason_of,
     url_of,
 )
-from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.records.outage import Outage, Unaccounted
 from nova_ext_sts.records.reading import Progress, Reading
 from nova_ext_sts.records.systems import SYSTEMS, System
 
@@ -42,7 +42,7 @@ class _Workers(NamedTuple):
 
     engine: sa.Engine
     threads: ThreadPoolExecutor
-    outage: Outage
+    outage: Unaccounted
 
 
 #: Those that somebody holds, so that all filters in a process share them: the
@@ -72,9 +72,14 @@ class ReadOnlyDatabase:
 
     def __init__(self, settings: Database) -> None:
         self.settings = settings
-        self._url = url_of(settings)
+        self.url = url_of(settings)
         #: By process id: no socket and no thread survives a fork.
         self._workers: dict[int, _Workers] = {}
+
+    @property
+    def place(self) -> str:
+        """Where it is, without user, password or parameters."""
+        return place_of(self.url)
 
     def read(
         self,
@@ -116,7 +121,7 @@ class ReadOnlyDatabase:
             timeout=self.settings.timeout,
             deadline=deadline,
             outage=outage,
-            reason_of=functools.partial(reason_of, url=self._url),
+            reason_of=functools.partial(reason_of, url=self.url),
         )
 
     def dispose(self) -> None:
@@ -134,7 +139,7 @@ class ReadOnlyDatabase:
         deadline: float,
         progress: Progress,
     ) -> list[Sequence[Any]]:
-        system = SYSTEMS[self._url.get_backend_name()]
+        system = SYSTEMS[self.url.get_backend_name()]
         statement = _statement(select, system)
 
         def rows() -> list[Sequence[Any]]:
@@ -170,7 +175,7 @@ class ReadOnlyDatabase:
         workers = self._workers.get(pid)
         if workers is None:
             settings = self.settings
-            engine = new_engine(settings, self._url)
+            engine = new_engine(settings, self.url)
             # Before all that is asked of a new connection.
             event.listen(engine, "connect", _note_connection, insert=True)
             # No lock, which a fork might copy while it is held: of two made
@@ -184,7 +189,9 @@ class ReadOnlyDatabase:
                         settings.max_connections,
                         thread_name_prefix="extended-status",
                     ),
-                    Outage(f"the {settings.name} ({place_of(self._url)})"),
+                    Unaccounted()
+                    if settings.is_probed
+                    else Outage(f"the {settings.name} ({self.place})"),
                 ),
             )
         return workers
