@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,66 +11,13 @@ from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
 from tests.cells import Cells, source
 from tests.databases import SERVERS, Database, made
+from tests.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "doc/source/admin/database-users.rst"
 ACTIVE = States("active", None, 1)
-
-
-def documented() -> dict[str, list[str]]:
-    """Return the statements of each named block in the documentation."""
-    blocks = re.findall(
-        r"^\.\. code-block:: sql\n +:name: (\S+)\n\n((?: +.*\n|\n)+)",
-        PAGE.read_text(),
-        re.MULTILINE,
-    )
-    return {
-        name: re.findall(r"[^;]+;", textwrap.dedent(block).strip())
-        for name, block in blocks
-    }
-
-
-class Reader:
-    """A database user made with the documentation's words."""
-
-    def __init__(self, system: str) -> None:
-        self._system = system
-        self._statements = documented()
-        self.name = f"reader_{uuid.uuid4().hex[:12]}"
-        self._server = sa.create_engine(
-            SERVERS[system],
-            poolclass=sa.NullPool,
-            isolation_level="AUTOCOMMIT",
-        )
-        with self._server.connect() as connection:
-            self._run(connection, "user")
-
-    def may_read(self, database: Database, *blocks: str) -> None:
-        with database.connect() as connection:
-            for block in blocks:
-                self._run(connection, block)
-            connection.commit()
-
-    def url(self, database: Database) -> str:
-        url = sa.make_url(database.url).set(
-            username=self.name, password="SECRET"
-        )
-        return url.render_as_string(hide_password=False)
-
-    def drop(self) -> None:
-        kind = "USER" if self._system == "mysql" else "ROLE"
-        with self._server.connect() as connection:
-            connection.execute(sa.text(f"DROP {kind} {self.name}"))
-
-    def _run(self, connection: sa.Connection, block: str) -> None:
-        for statement in self._statements[f"{self._system}-{block}"]:
-            words = statement.replace("nova_ext_sts", self.name)
-            name = connection.engine.url.database
-            if name:
-                words = re.sub(r"\bnova_(cell1|api)\.", f"{name}.", words)
-            connection.execute(sa.text(words))
 
 
 @pytest.fixture(params=SERVERS)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a database user may do, and whether that is more than is needed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Rows = Sequence[Sequence[Any]]
+
+#: The columns that are read, by their table, in whatever database.
+NEEDED = {
+    "instances": {"uuid", "vm_state", "task_state", "power_state"},
+    "instance_mappings": {"instance_uuid", "cell_id"},
+    "build_requests": {"instance_uuid", "instance"},
+    "cell_mappings": {"id", "uuid", "name", "database_connection"},
+}
+
+_GRANT = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<object>.+?) TO ")
+_ROLE = re.compile(r"GRANT (?P<role>\S+) TO ")
+_PRIVILEGE = re.compile(r"\s*([A-Z ]+?)\s*(?:\(([^)]*)\))?\s*(?:,|$)")
+
+
+class Question(NamedTuple):
+    """A statement, and what its rows say of too many privileges."""
+
+    select: str
+    excess: Callable[[Rows], Iterator[str]]
+
+
+def _excess_of_grants(rows: Rows) -> Iterator[str]:
+    """Yield what MariaDB's or MySQL's SHOW GRANTS has too much."""
+    for (line,) in rows:
+        # What follows may hold the hash of a password.
+        grant = _GRANT.match(line)
+        if grant is None:
+            role = _ROLE.match(line)
+            if role:
+                yield f"whatever the role {role['role']} may"
+            continue
+        where = grant["object"].replace("`", "")
+        needed = NEEDED.get(where.rpartition(".")[2], set())
+        for privilege, columns in _PRIVILEGE.findall(grant["privileges"]):
+            if privilege in ("", "USAGE"):
+                continue
+            names = set(re.findall(r"[^`,\s]+", columns))
+            if privilege != "SELECT" or not names:
+                yield f"{privilege} on {where}"
+            elif names - needed:
+                more = ", ".join(sorted(names - needed))
+                yield f"SELECT ({more}) on {where}"
+
+
+def _excess_of_role(rows: Rows) -> Iterator[str]:
+    """Yield what a PostgreSQL role may do everywhere."""
+    for (attribute,) in rows:
+        yield attribute
+
+
+def _excess_of_tables(rows: Rows) -> Iterator[str]:
+    """Yield what a PostgreSQL role may do to each table."""
+    for table, privileges, columns in rows:
+        for privilege in privileges or ():
+            yield f"{privilege} on {table}"
+        more = sorted(set(columns or ()) - NEEDED.get(table, set()))
+        if more:
+            yield f"SELECT ({', '.join(more)}) on {table}"
+
+
+_POSTGRESQL = (
+    Question(
+        "SELECT a.attribute FROM pg_roles r, LATERAL (VALUES "
+        "('SUPERUSER', r.rolsuper), ('CREATEROLE', r.rolcreaterole), "
+        "('CREATEDB', r.rolcreatedb), ('BYPASSRLS', r.rolbypassrls)"
+        ") AS a (attribute, has) "
+        "WHERE r.rolname = CURRENT_USER AND a.has",
+        _excess_of_role,
+    ),
+    Question(
+        # Of every table that is not PostgreSQL's own.
+        "SELECT c.relname, "
+        "(SELECT array_agg(p.name) FROM (VALUES "
+        "('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (name) "
+        "WHERE has_table_privilege(c.oid, p.name)), "
+        "(SELECT array_agg(CAST(a.attname AS text)) FROM pg_attribute a "
+        "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+        "AND has_column_privilege(c.oid, a.attnum, 'SELECT')) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+        "AND left(n.nspname, 3) <> 'pg_' "
+        "AND n.nspname <> 'information_schema' ORDER BY 1",
+        _excess_of_tables,
+    ),
+)
+_MYSQL = (Question("SHOW GRANTS", _excess_of_grants),)
+
+#: What to ask, by SQLAlchemy's name of the system. SQLite has no users.
+QUESTIONS = {
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
+    "postgresql": _POSTGRESQL,
+    "sqlite": (),
+}
