@@ -6,10 +6,10 @@ Between the filter and its record source, which may be anybody's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nova_ext_sts import records
-from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records import Records, RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
 from nova_ext_sts.states import NO_STATES
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
     from nova_ext_sts.settings import Settings
     from nova_ext_sts.states import States
+
+
+class Found(NamedTuple):
+    """What was looked up for one response."""
+
+    #: ``{id: States}``, to be added.
+    states: Mapping[str, States]
+    #: How many of these have a record.
+    found: int
+    #: How many cells were asked; None where there are none.
+    cells: int | None
 
 
 class Lookup:
@@ -31,23 +42,24 @@ class Lookup:
         self._source = records.load(settings)
         self._outage = Outage(f"the record source {settings.record_source}")
 
-    def states(self, ids: Sequence[str]) -> Mapping[str, States]:
+    def states(self, ids: Sequence[str]) -> Found:
         """Return the states to add: the records', and nulls if wanted.
 
         :raises RecordsUnavailable: with ``on_error = fail`` only
         """
         try:
-            states = self._records([id_ for id_ in ids if _is_askable(id_)])
+            found = self._records([id_ for id_ in ids if _is_askable(id_)])
             unknown: Collection[str] = ()
         except RecordsUnavailable as error:
             if self._settings.on_error == "fail":
                 raise
-            states = error.records
+            found = Records.of(error.records)
             unknown = ids if error.ids is None else error.ids
+        states: Mapping[str, States] = found
         if self._settings.missing_record == "null":
             known = set(ids).difference(unknown)
-            return {**dict.fromkeys(known, NO_STATES), **states}
-        return states
+            states = {**dict.fromkeys(known, NO_STATES), **found}
+        return Found(states, len(found), found.cells)
 
     def failed(self, reason: str) -> None:
         """Note that the source did not do what it should.
@@ -56,11 +68,11 @@ class Lookup:
         """
         self._outage.failed(reason)
 
-    def _records(self, ids: Sequence[str]) -> Mapping[str, States]:
+    def _records(self, ids: Sequence[str]) -> Records:
         if not ids:
-            return {}
+            return Records()
         try:
-            found = dict(self._source.lookup(ids))
+            found = Records.of(self._source.lookup(ids))
         except RecordsUnavailable as error:
             if not error.logged:
                 self.failed(error.reason)

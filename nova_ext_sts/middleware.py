@@ -20,6 +20,7 @@ from nova_ext_sts.lookup import Lookup
 from nova_ext_sts.media import Media, media_of
 from nova_ext_sts.permission import Permission
 from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -132,7 +133,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             return body
         try:
             body[:] = [b"".join(body)]
-            changed = self._changed(call, head, body[0])
+            changed = self._changed(environ, call, head, body[0])
             if changed is not None:
                 head, body[:] = changed[0], [changed[1]]
             head.send(start_response)
@@ -160,7 +161,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         )
 
     def _changed(
-        self, call: Call, head: Head, body: bytes
+        self, environ: WSGIEnvironment, call: Call, head: Head, body: bytes
     ) -> tuple[Head, bytes] | None:
         """Return what goes out instead, or None where nothing does."""
         media = media_of(head.header("content-type")) or Media("json", None)
@@ -175,7 +176,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
                 )
             if call in ANNOUNCING:
                 return self._announced(call, head, media, body)
-            return self._extended(call, head, media, body)
+            return self._extended(environ, call, head, media, body)
         except (ValueError, RecursionError) as error:
             LOG.debug("A response to %s passes as it is: %r", call, error)
             return None
@@ -199,10 +200,15 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         return None if right is body else _fitting(head, right)
 
     def _extended(
-        self, call: Call, head: Head, media: Media, body: bytes
+        self,
+        environ: WSGIEnvironment,
+        call: Call,
+        head: Head,
+        media: Media,
+        body: bytes,
     ) -> tuple[Head, bytes] | None:
         """Return the response with its servers' states."""
-        started = time.perf_counter()
+        began = time.perf_counter()
         document = READERS[media.format](
             body,
             call,
@@ -210,22 +216,32 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             charset=media.charset,
         )
         ids = document.server_ids
+        if not ids:
+            return None
+        asked = time.perf_counter()
         try:
-            states = self._lookup.states(ids) if ids else {}
+            found = self._lookup.states(ids)
         except RecordsUnavailable:
             return responses.unavailable(
                 head.headers, media.format, math.ceil(self.settings.timeout)
             )
-        spliced = document.splice(states) if states else body
+        answered = time.perf_counter()
+        spliced = document.splice(found.states) if found.states else body
         if spliced == body:
             return None
         head, body = _fitting(head, spliced)
+        report = Report(
+            call=call.name.lower(),
+            request_id=environ.get("openstack.request_id", "-"),
+            servers=len(ids),
+            found=found.found,
+            cells=found.cells,
+            lookup=answered - asked,
+            splice=time.perf_counter() - answered + asked - began,
+        )
+        report.log()
         if self.settings.server_timing:
-            milliseconds = (time.perf_counter() - started) * 1000
-            timing = (
-                f'ext-sts;dur={milliseconds:.1f};desc="{len(ids)} servers"'
-            )
-            head.headers.append(("Server-Timing", timing))
+            head.headers.append(("Server-Timing", report.server_timing))
         return head, body
 
 

@@ -22,6 +22,23 @@ if TYPE_CHECKING:
 NAMESPACE = "nova_ext_sts.record_sources"
 
 
+class Records(dict[str, "States"]):
+    """``{id: States}``, and from how many cells they come.
+
+    A source may return any mapping; from this one the filter can tell more.
+    """
+
+    #: None where the source knows no cells.
+    cells: int | None = None
+
+    @classmethod
+    def of(cls, records: Mapping[str, States]) -> Records:
+        """Return a copy of what a source has returned."""
+        copy = cls(records)
+        copy.cells = getattr(records, "cells", None)
+        return copy
+
+
 class RecordsUnavailable(Exception):
     """Some records, or all, cannot be read now.
 

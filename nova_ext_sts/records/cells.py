@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from nova_ext_sts.opts import GROUP
-from nova_ext_sts.records import Asked, RecordSource, RecordsUnavailable
+from nova_ext_sts.records import (
+    Asked,
+    Records,
+    RecordSource,
+    RecordsUnavailable,
+)
 from nova_ext_sts.records.database import INSTANCES, states_of
 from nova_ext_sts.records.faults import Faults
 from nova_ext_sts.records.mappings import (
@@ -96,7 +101,8 @@ class CellRecords(RecordSource):
             placement.building.update(second.building)
             for cell, servers in second.cells.items():
                 placement.cells.setdefault(cell, []).extend(servers)
-        records = placement.building
+        records = Records(placement.building)
+        records.cells = len(placement.cells)
         if not placement.cells:
             return records
         asked = self._mappings.cells

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import re
 import threading
 import zlib
 from pathlib import Path
@@ -381,16 +380,6 @@ def test_record_in_another_spelling_changes_nothing() -> None:
         client = filtered(answering(body, *headers), connection=database.url)
         response = client.get("/servers")
         assert (response.body, response.headers) == (body, headers)
-
-
-def test_server_timing_tells_what_the_filter_took(connection: str) -> None:
-    client = filtered(
-        answering(LIST), connection=connection, server_timing=True
-    )
-    name, value = client.get("/servers").headers[-1]
-    assert name == "Server-Timing"
-    assert re.fullmatch(r'ext-sts;dur=\d+\.\d;desc="2 servers"', value)
-    assert "Server-Timing" not in client.get("/servers/x").names
 
 
 def test_outage_costs_the_fields_and_nothing_else(
