@@ -94,18 +94,21 @@ class Site:
         with ThreadPoolExecutor(max(1, len(asked))) as threads:
             return list(threads.map(lambda pair: examined(*pair), asked))
 
-    def novas_users(self, each: Examined) -> set[str]:
-        """Return the database users that are Nova's own."""
-        conf = each.settings.conf
-        novas = [
-            str(conf[group].connection or "")
-            for group in ("database", "api_database")
+    def novas_users(self, conf: cfg.ConfigOpts) -> set[str]:
+        """Return the database users that are Nova's own.
+
+        :param conf: where Nova's own databases are configured, if anywhere
+        """
+        main = conf.database.connection
+        urls = [main, conf.api_database.connection]
+        # Whom a mapping names, as Nova fills it.
+        urls += [
+            filled(each.asked.mapping, main)
+            for each in self.examined
+            if each.asked.mapping
         ]
-        if each.asked.mapping:
-            # As Nova fills it.
-            novas.append(filled(each.asked.mapping, novas[0] or None))
         users = set()
-        for url in novas:
+        for url in filter(None, urls):
             with contextlib.suppress(sa.exc.ArgumentError, ValueError):
-                users.add(sa.make_url(url).username or "")
-        return users - {""}
+                users.add(sa.make_url(url).username)
+        return {user for user in users if user}

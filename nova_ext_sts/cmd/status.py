@@ -192,7 +192,7 @@ class Checks(upgradecheck.UpgradeCommands):
             if not each.user:
                 continue
             read = f"The {each.title} is read as {each.user}"
-            novas = self._site.novas_users(each)
+            novas = self._site.novas_users(each.settings.conf)
             if each.user in novas:
                 yield warning(
                     f"{read}, which is Nova's own user: make one that may "

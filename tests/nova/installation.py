@@ -283,9 +283,6 @@ class Installation:
         return loaded
 
     def _write_configuration(self) -> None:
-        shipped = Path(
-            sysconfig.get_path("data"), "etc", "nova", "api-paste.ini"
-        )
         # $ stands for another option's value in these files.
         (self.directory / "nova.conf").write_text(
             NOVA_CONF.format(
@@ -298,7 +295,9 @@ class Installation:
             )
         )
         (self.directory / "api-paste.ini").write_text(
-            paste_configuration(shipped.read_text(), authtoken=self._authtoken)
+            paste_configuration(
+                shipped_paste_file(), authtoken=self._authtoken
+            )
         )
 
     def _make_schemas(self) -> None:
@@ -387,6 +386,24 @@ auth_type = none
 [cache]
 enabled = false
 """
+
+
+def shipped_paste_file() -> str:
+    """Return Nova's own paste file, as it is installed."""
+    return Path(
+        sysconfig.get_path("data"), "etc", "nova", "api-paste.ini"
+    ).read_text()
+
+
+def operators_paste_file() -> str:
+    """Return Nova's own paste file, changed as operators are told to."""
+    extended = re.sub(
+        r"^(keystone = .*) (\w+)$",
+        r"\1 extended_status \2",
+        shipped_paste_file(),
+        flags=re.MULTILINE,
+    )
+    return f"{extended}\n{filter_section()}"
 
 
 def paste_configuration(shipped: str, *, authtoken: bool = False) -> str:

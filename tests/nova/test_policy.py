@@ -1,0 +1,165 @@
+"""Who sees states, by Nova's own policy file, contexts and tokens."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nova_ext_sts import filter_factory, policies
+from tests.applications import Client as PlainClient
+from tests.applications import answering
+from tests.nova.client import Api
+from tests.nova.comparison import assert_same
+from tests.nova.installation import ADMIN
+from tests.nova.splices import states
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tests.databases import Database
+    from tests.nova.client import Client
+    from tests.nova.installation import Installation
+
+API = Api("2.104", "/v2.1", "2.104")
+#: Nova hands an ordinary user's token on to Neutron.
+READER = ADMIN | {"X-Roles": "reader", "X-Auth-Token": "token"}
+MEMBER = READER | {"X-Roles": "member,reader"}
+TOKEN = "token"  # noqa: S105
+
+
+@pytest.fixture
+def rule(nova: Installation) -> Iterator[Callable[[str], None]]:
+    """Write the rule into Nova's own policy file."""
+    file = nova.directory / "policy.yaml"
+    yield lambda check: (
+        file.write_text(json.dumps({policies.RULE: check})),
+        None,
+    )[1]
+    file.unlink()
+
+
+@pytest.mark.usefixtures("nova")
+def test_base_rules_are_novas() -> None:
+    from nova.policies import base
+
+    def checks(rules: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+        return {
+            rule.name: (
+                rule.check_str,
+                getattr(rule.deprecated_rule, "name", ""),
+                getattr(rule.deprecated_rule, "check_str", ""),
+            )
+            for rule in rules
+        }
+
+    assert checks(base.list_rules()).items() <= (
+        checks(policies.list_rules()).items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "admin", "member", "reader"),
+    [
+        ("@", True, True, True),
+        ("!", False, False, False),
+        ("is_admin:True", True, False, False),
+        ("rule:context_is_admin", True, False, False),
+        ("rule:project_member_or_admin", True, True, False),
+        ("rule:project_reader_or_admin", True, True, True),
+        ("rule:admin_or_owner", True, True, True),
+        ("project_id:%(project_id)s", True, True, True),
+        ("project_id:somebody_else", False, False, False),
+        ("user_id:%(user_id)s and not role:admin", False, True, True),
+    ],
+)
+def test_novas_context_is_the_caller(
+    rule: Callable[[str], None],
+    nova_alone: Client,
+    with_filter: Client,
+    check: str,
+    admin: bool,
+    member: bool,
+    reader: bool,
+) -> None:
+    rule(check)
+    for identity, sees in [(ADMIN, admin), (MEMBER, member), (READER, reader)]:
+        path = "/v2.1/servers?limit=3"
+        said = nova_alone.request(API, path, identity=identity)
+        answer = with_filter.request(API, path, identity=identity)
+        if not sees:
+            assert_same(answer, said)
+            continue
+        assert len(answer.servers) == 3
+        assert all(states(server) for server in answer.servers)
+
+
+def test_denied_caller_keeps_what_nova_says(
+    rule: Callable[[str], None], nova_alone: Client, with_blind_filter: Client
+) -> None:
+    rule("!")
+    # A filter that answers 503 where it has to look up.
+    for path in ("/servers", "/servers/detail"):
+        said = nova_alone.get(API, path)
+        assert_same(with_blind_filter.get(API, path), said)
+        assert said.status == "200 OK"
+
+
+@pytest.fixture
+def tokens() -> Iterator[None]:
+    """Have keystonemiddleware know one token, of a reader."""
+    from keystonemiddleware.fixture import AuthTokenFixture
+
+    with AuthTokenFixture() as fixture:
+        fixture.add_token_data(
+            token_id=TOKEN,
+            user_id="user",
+            project_id="project",
+            role_list=["reader"],
+        )
+        yield
+
+
+@pytest.mark.usefixtures("tokens")
+@pytest.mark.parametrize(
+    ("check", "sees"),
+    [
+        ("role:reader", True),
+        ("rule:project_reader_api", True),
+        ("project_id:project and user_id:user", True),
+        ("role:admin", False),
+        ("is_admin:True", False),
+    ],
+)
+def test_keystonemiddlewares_token_is_the_caller(
+    check: str,
+    sees: bool,
+    rule: Callable[[str], None],
+    sqlite: Database,
+) -> None:
+    from keystonemiddleware import auth_token
+
+    rule(check)
+    sqlite.insert_instances([("a", "active", None, 1)])
+    bare = b'{"servers": [{"id": "a"}]}'
+    # Nova's configuration, as inside nova-api; without Nova's context.
+    extended = filter_factory({}, connection=sqlite.url)(answering(bare))
+    options: dict[str, Any] = {"auth_type": "none"}
+    client = PlainClient(auth_token.filter_factory(options)(extended))
+
+    response = client.get("/v2.1/servers", HTTP_X_AUTH_TOKEN=TOKEN)
+
+    assert response.status == "200 OK"
+    assert (response.body != bare) is sees
+    # What a client claims, auth_token takes away; past it, nobody believes.
+    claimed = {
+        "HTTP_X_ROLES": "admin,reader",
+        "HTTP_X_USER_ID": "user",
+        "HTTP_X_PROJECT_ID": "project",
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+    }
+    again = client.get("/v2.1/servers", HTTP_X_AUTH_TOKEN=TOKEN, **claimed)
+    assert again.body == response.body
+    past = PlainClient(extended).get("/v2.1/servers", **claimed)
+    assert past.body == bare
