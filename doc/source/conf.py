@@ -25,6 +25,7 @@ extensions = [
 # A record source that the documentation includes, and its tests.
 exclude_patterns = ["contributor/redis_records"]
 suppress_warnings = []
+nitpicky = True
 
 if (ROOT / ".git").exists():
     extensions.append("reno.sphinxext")
