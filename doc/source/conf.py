@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,11 +28,25 @@ exclude_patterns = ["contributor/redis_records"]
 suppress_warnings = []
 nitpicky = True
 
-if (ROOT / ".git").exists():
+
+def has_history() -> bool:
+    """Return whether this is a clone, and one with all of its commits."""
+    if not (ROOT / ".git").exists():
+        return False
+    said = subprocess.run(
+        ["git", "rev-parse", "--is-shallow-repository"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    return said.stdout.strip() == b"false"
+
+
+if has_history():
     extensions.append("reno.sphinxext")
 else:
-    # reno reads which release each note belongs to from the history. An
-    # export without one is documented without that page.
+    # reno reads in the history which release each note belongs to. What has
+    # none, such as an export, is documented without that page.
     exclude_patterns.append("release-notes.rst")
     suppress_warnings.append("toc.excluded")
 # The theme warns of a missing history, for the sake of links to bug reports,
