@@ -79,7 +79,7 @@ class ServerStatuses(Generated):
         (which,) = self.arguments
         yield from list_table(
             [
-                ("Server status", "``vm_state``", "``task_state``"),
+                ("Server status", "vm_state", "task_state"),
                 *(
                     (
                         row.status,
@@ -98,7 +98,7 @@ class PowerStates(Generated):
     def lines(self) -> Iterator[str]:
         yield from list_table(
             [
-                ("``power_state``", "In words"),
+                ("power_state", "In words"),
                 *(
                     (literal(number), word)
                     for number, word in states.POWER_STATES.items()
