@@ -120,6 +120,18 @@ class PasteFile:
             conf = base.ConfigurableMiddleware(None, own).oslo_conf
         return settings.read(conf, own)
 
+    def lost_options(self, name: str) -> list[str]:
+        """Return the options of a filter's section that never reach it.
+
+        paste hands on none whose name stands in [DEFAULT], too.
+        """
+        raw = configparser.RawConfigParser(strict=False, default_section="")
+        # As paste does: the names are those of keyword arguments.
+        raw.optionxform = str  # type: ignore[assignment,method-assign]
+        raw.read(self.path)
+        section = raw[self._sections["filter", name]]
+        return sorted(section.keys() & self._parser.defaults().keys())
+
     def options(self, kind: str, name: str) -> Mapping[str, str]:
         """Return a section's options, but for what [DEFAULT] gives it."""
         section = self._sections[kind, name]

@@ -102,8 +102,17 @@ class Checks(upgradecheck.UpgradeCommands):
                 f"{place} with {', '.join(files) or 'no file'}: records are "
                 f"read from the source {each.record_source}."
             )
-        if self._site.paste_file is None:
+        file = self._site.paste_file
+        if file is None:
             yield fine(UNSEEN)
+            return
+        for name in file.filters():
+            for option in file.lost_options(name):
+                yield failure(
+                    f"{option} in [filter:{name}] never reaches the filter, "
+                    f"since it stands in [DEFAULT] of {file.path}, too: take "
+                    "it away there."
+                )
 
     def _databases(self) -> Iterator[Finding]:
         for each in self._site.examined:

@@ -423,6 +423,23 @@ def test_options_of_the_filters_own_section_are_seen(
     assert checks["Databases"].result == SUCCESS
 
 
+def test_option_that_paste_does_not_hand_on_is_told_of(
+    site: Site, sqlite: Database
+) -> None:
+    site.configure(f"connection = {sqlite.url}")
+    site.paste.write_text(
+        USUAL.replace(
+            "nova_ext_sts:filter_factory\n",
+            "nova_ext_sts:filter_factory\ntimeout = 1\ncalls = list\n",
+        )
+        + "[DEFAULT]\ntimeout = 9\nother = x\n"
+    )
+    assert site.check()[1]["Configuration"].details.startswith(
+        "timeout in [filter:extended_status] never reaches the filter, since "
+        f"it stands in [DEFAULT] of {site.paste}, too: take it away there. "
+    )
+
+
 def test_section_with_a_configuration_of_its_own_is_seen(
     site: Site, sqlite: Database
 ) -> None:
