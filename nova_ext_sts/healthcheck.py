@@ -40,6 +40,9 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
     the service's configuration files; with ``paste_file`` in the section, in
     each section of that file that makes a filter.
 
+    With ``detailed``, which is needed to see what is wrong, oslo.middleware
+    shows the stacks of all threads, too: let only operators ask.
+
     .. code-block:: ini
 
         [app:healthcheck]

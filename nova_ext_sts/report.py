@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from oslo_log import log as logging
 
+from nova_ext_sts.records.printable import printable
+
 LOG = logging.getLogger(__name__)
 
 
@@ -36,12 +38,14 @@ class Report(NamedTuple):
 
     def log(self) -> None:
         """Tell those who look closely."""
+        if not LOG.isEnabledFor(logging.DEBUG):
+            return
         LOG.debug(
             "extended call=%(call)s request=%(request)s servers=%(servers)d "
             "found=%(found)d lookup_ms=%(lookup).1f splice_ms=%(splice).1f",
             {
                 "call": self.call,
-                "request": self.request_id,
+                "request": printable(str(self.request_id)),
                 "servers": self.servers,
                 "found": self.found,
                 "lookup": self.lookup * 1000,
