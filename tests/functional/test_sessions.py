@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import default, make_url
 
 from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, engines
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ACTIVE = States("active", None, 1)
+
+#: Whether SQLAlchemy can leave out what ends a transaction (since 2.0.43).
+SKIPS_ROLLBACK = (
+    "skip_autocommit_rollback"
+    in inspect.signature(default.DefaultDialect).parameters
+)
 
 
 @pytest.fixture(params=SERVERS)
@@ -179,8 +186,9 @@ def test_read_is_one_round_trip(tmp_path: Path) -> None:
             for _ in range(3)
             for row in opened.read(asked, deadline=time.monotonic() + 5).rows()
         ]
-        # No BEGIN, no ROLLBACK, no ping.
-        assert [count - counts[0] for count in counts] == [0, 1, 2]
+        # No BEGIN, no ping; and no ROLLBACK, where SQLAlchemy can do without.
+        each = 1 if SKIPS_ROLLBACK else 2
+        assert [count - counts[0] for count in counts] == [0, each, 2 * each]
 
 
 def test_connection_with_an_error_of_its_own_is_not_kept(
