@@ -1,0 +1,139 @@
+"""The distributions that tox built, and one environment with the wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--distributions",
+        type=Path,
+        required=True,
+        metavar="DIRECTORY",
+        help="where one sdist is, and the wheel that was built from it",
+    )
+
+
+@pytest.fixture(scope="session")
+def distributions(pytestconfig: pytest.Config) -> Path:
+    directory: Path = pytestconfig.getoption("--distributions")
+    return directory.absolute()
+
+
+@pytest.fixture(scope="session")
+def sdist(distributions: Path) -> Path:
+    (sdist,) = distributions.glob("*.tar.gz")
+    return sdist
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions: Path) -> Path:
+    (wheel,) = distributions.glob("*.whl")
+    return wheel
+
+
+def _built(source: Path, directory: Path, **environ: str) -> Path:
+    """Return the wheel that is built from a tree, beside all that it leaves.
+
+    What an earlier build has left in the tree would come with it.
+    """
+    configuration = directory / "build.cfg"
+    configuration.write_text(f"[build]\nbuild_base = {directory / 'build'}\n")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "build", "--wheel"),
+            *("--outdir", directory, source),
+        ],
+        check=True,
+        env=os.environ | {"DIST_EXTRA_CONFIG": str(configuration)} | environ,
+    )
+    (wheel,) = directory.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def wheel_of_the_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _built(ROOT, tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(scope="session")
+def wheel_of_an_export(
+    sdist: Path, tracked: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """From the files alone: no git, and no list of them."""
+    export = tmp_path_factory.mktemp("export")
+    for name in tracked:
+        copy = export / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    # The README's version is any.
+    version = sdist.name.removesuffix(".tar.gz").partition("-")[2]
+    directory = tmp_path_factory.mktemp("of-an-export")
+    return _built(export, directory, PBR_VERSION=version)
+
+
+@pytest.fixture(scope="session")
+def tracked() -> set[str]:
+    """Every file that git knows."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    return set(listed.stdout.decode().split("\0")) - {""}
+
+
+class Installation(NamedTuple):
+    """An environment with the wheel, and an empty directory to be in.
+
+    :param environ: no home, and nothing of what these tests run in
+    """
+
+    scripts: Path
+    directory: Path
+    environ: dict[str, str]
+
+    def output(self, program: str, *arguments: str) -> str:
+        """Return what a program of the environment prints."""
+        return subprocess.run(
+            [self.scripts / program, *arguments],
+            cwd=self.directory,
+            env=self.environ,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        ).stdout
+
+
+@pytest.fixture(scope="session")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new virtual environment with the wheel and its extra, the demo."""
+    directory = tmp_path_factory.mktemp("environment")
+    venv.create(directory, with_pip=True)
+    subprocess.run(
+        [directory / "bin/pip", "install", "--quiet", f"{wheel}[demo]"],
+        cwd=directory,
+        check=True,
+    )
+    return directory
+
+
+@pytest.fixture
+def installation(environment: Path, tmp_path: Path) -> Installation:
+    here, home = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    home.mkdir()
+    environ = {
+        "HOME": str(home),
+        "PATH": f"{environment / 'bin'}{os.pathsep}{os.defpath}",
+    }
+    return Installation(environment / "bin", here, environ)

@@ -1,0 +1,134 @@
+"""What the sdist and the wheel hold."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import tarfile
+import zipfile
+from email import message_from_bytes
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packaging.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGE = "nova_ext_sts/"
+
+METADATA = {
+    "METADATA",
+    "RECORD",
+    "WHEEL",
+    "entry_points.txt",
+    "licenses/LICENSE",
+    "pbr.json",
+    "top_level.txt",
+}
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def information(wheel: Path) -> str:
+    """Return the prefix of the metadata's names."""
+    return "-".join(wheel.name.split("-")[:2]) + ".dist-info/"
+
+
+@pytest.fixture
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_wheel_holds_the_package_and_its_metadata_alone(
+    wheel: Path, tracked: set[str]
+) -> None:
+    package = {name for name in tracked if name.startswith(PACKAGE)}
+    assert {f"{PACKAGE}py.typed", f"{PACKAGE}demo/api-paste.ini"} <= package
+    metadata = {f"{information(wheel)}{name}" for name in METADATA}
+    assert set(contents(wheel)) == package | metadata
+
+
+def test_sdist_holds_every_file_of_the_tree(
+    sdist: Path, tracked: set[str]
+) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {
+            member.name.partition("/")[2]
+            for member in archive.getmembers()
+            if not member.isdir()
+        }
+    made = {"AUTHORS", "ChangeLog", "PKG-INFO"} | {
+        name for name in names if name.startswith("nova_ext_sts.egg-info/")
+    }
+    assert made <= names
+    assert names - made == tracked - {".gitignore"}
+
+
+def test_wheels_of_the_sdist_and_of_the_tree_are_the_same(
+    wheel: Path, wheel_of_the_tree: Path
+) -> None:
+    assert wheel.name == wheel_of_the_tree.name
+    assert contents(wheel) == contents(wheel_of_the_tree)
+
+
+def test_wheel_of_an_export_lacks_only_what_git_knows(
+    wheel: Path, wheel_of_an_export: Path
+) -> None:
+    assert wheel.name == wheel_of_an_export.name
+    whole, export = contents(wheel), contents(wheel_of_an_export)
+    metadata = information(wheel)
+    assert whole.keys() - export.keys() == {f"{metadata}pbr.json"}
+    del whole[f"{metadata}pbr.json"]
+    for both in (whole, export):
+        # It lists pbr.json.
+        del both[f"{metadata}RECORD"]
+    assert export == whole
+
+
+def test_wheel_requires_what_setup_cfg_says(
+    wheel: Path, setup_cfg: configparser.ConfigParser
+) -> None:
+    metadata = message_from_bytes(
+        contents(wheel)[f"{information(wheel)}METADATA"]
+    )
+    required = setup_cfg["options"]["install_requires"].split("\n")[1:]
+    for extra, requirements in setup_cfg["extras"].items():
+        required += [
+            f'{requirement}; extra == "{extra}"'
+            for requirement in requirements.split("\n")[1:]
+        ]
+    assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(required)
+    for name, key in {
+        "License": "license",
+        "Requires-Python": "python_requires",
+    }.items():
+        assert metadata[name] == setup_cfg["metadata"][key]
+    body = metadata.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    readme = (ROOT / "README.rst").read_bytes()
+    assert body.strip() == readme.strip()
+
+
+def test_wheel_has_the_entry_points_of_setup_cfg(
+    wheel: Path, setup_cfg: configparser.ConfigParser
+) -> None:
+    entry_points = configparser.ConfigParser(delimiters="=")
+    entry_points.read_string(
+        contents(wheel)[f"{information(wheel)}entry_points.txt"].decode()
+    )
+    assert {
+        (group, re.sub(r"\s", "", line))
+        for group, lines in setup_cfg["entry_points"].items()
+        for line in lines.strip().split("\n")
+    } == {
+        (group, f"{name}={place}")
+        for group in entry_points.sections()
+        for name, place in entry_points[group].items()
+    }
