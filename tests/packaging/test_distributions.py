@@ -98,18 +98,16 @@ def test_wheel_requires_what_setup_cfg_says(
     metadata = message_from_bytes(
         contents(wheel)[f"{information(wheel)}METADATA"]
     )
-    required = setup_cfg["options"]["install_requires"].split("\n")[1:]
+    options = setup_cfg["options"]
+    required = options["install_requires"].split("\n")[1:]
     for extra, requirements in setup_cfg["extras"].items():
         required += [
             f'{requirement}; extra == "{extra}"'
             for requirement in requirements.split("\n")[1:]
         ]
     assert sorted(metadata.get_all("Requires-Dist", [])) == sorted(required)
-    for name, key in {
-        "License": "license",
-        "Requires-Python": "python_requires",
-    }.items():
-        assert metadata[name] == setup_cfg["metadata"][key]
+    assert metadata["Requires-Python"] == options["python_requires"]
+    assert metadata["License"] == setup_cfg["metadata"]["license"]
     body = metadata.get_payload(decode=True)
     assert isinstance(body, bytes)
     readme = (ROOT / "README.rst").read_bytes()
@@ -125,7 +123,7 @@ def test_wheel_has_the_entry_points_of_setup_cfg(
     )
     assert {
         (group, re.sub(r"\s", "", line))
-        for group, lines in setup_cfg["entry_points"].items()
+        for group, lines in setup_cfg["options.entry_points"].items()
         for line in lines.strip().split("\n")
     } == {
         (group, f"{name}={place}")

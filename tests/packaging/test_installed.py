@@ -57,7 +57,7 @@ def _entry_points() -> list[tuple[str, str]]:
     setup.read(ROOT / "setup.cfg")
     return sorted(
         (group, line.partition("=")[0].strip())
-        for group, lines in setup["entry_points"].items()
+        for group, lines in setup["options.entry_points"].items()
         for line in lines.strip().split("\n")
     )
 
