@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nova_ext_sts.settings import Settings
 
 #: In seconds. Whoever asks for the health is not to wait for a second.
-TIMEOUT = 0.8
+TIMEOUT = 0.5
 
 _OWN_OPTIONS = frozenset(opt.name for opt in OPTS)
 
