@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class System(NamedTuple):
     """How one database system is asked for many ids at once.
 
-    ``among`` takes all ids as one parameter where the system has a way to do
-    that, so that no length of page makes a statement of its own.
+    ``among`` takes all ids as one parameter, in the marks of the drivers: no
+    length of page makes a statement of its own. The drivers for MySQL write
+    the list of its values themselves.
     """
 
     among: str
     parameter: Callable[[Sequence[str]], Any]
-    expanding: bool
     #: Run on each new connection: reads only, and no read lasts longer than
     #: the {seconds} or {milliseconds} of the time-out.
     session: tuple[str, ...]
@@ -34,24 +34,21 @@ class System(NamedTuple):
 
 SYSTEMS = {
     "sqlite": System(
-        among="IN (SELECT value FROM json_each(:ids))",
+        among="IN (SELECT value FROM json_each(?))",
         parameter=json.dumps,
-        expanding=False,
         session=("PRAGMA query_only = ON",),
     ),
     "mysql": System(
-        among="IN :ids",
+        among="IN %s",
         parameter=list,
-        expanding=True,
         session=(
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, "
             "READ ONLY",
         ),
     ),
     "postgresql": System(
-        among="= ANY(:ids)",
+        among="= ANY(%s)",
         parameter=list,
-        expanding=False,
         session=(
             "SET SESSION CHARACTERISTICS AS TRANSACTION "
             "ISOLATION LEVEL READ COMMITTED, READ ONLY",
