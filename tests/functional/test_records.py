@@ -44,6 +44,37 @@ def test_states_are_the_records_verbatim(database: Database) -> None:
     }
 
 
+def test_states_of_a_long_page_are_the_records_verbatim(
+    database: Database,
+) -> None:
+    values = ["active", "Active", "active ", " active", "ACTIVE", ""]
+    values += ['"', "\\", "\\n", "'", ",", "],[", "NULL", "null", "☃"]
+    values += ["\U0001f600", "\U0010ffff"]
+    values += [f"{chr(code)} " for code in range(1, 0x100)]
+    rows: list[tuple[str, str | None, str | None, int | None]] = [
+        (f"{number:036}", value, None if number % 2 else value, number % 3)
+        for number, value in enumerate(values)
+    ]
+    rows += [("none", None, None, None), ("CaSe", "x", None, -(2**31))]
+    database.insert_instances(rows)
+    ids = [row[0] for row in rows]
+    assert source(connection=database.url).lookup(ids) == {
+        uuid: States(vm, task, power) for uuid, vm, task, power in rows
+    }
+
+
+def test_page_longer_than_any_answer_is_read_whole(tmp_path: Path) -> None:
+    with made("mysql", tmp_path) as database:
+        # Together more than the 16 MiB that MariaDB packs in one row.
+        long = "\U0001f600" * 255
+        rows = [(f"{number:036}", long, long, 1) for number in range(9000)]
+        database.insert_instances(rows)
+        ids = [row[0] for row in rows]
+        assert source(connection=database.url).lookup(ids) == dict.fromkeys(
+            ids, States(long, long, 1)
+        )
+
+
 def test_deleted_and_hidden_instances_have_states(database: Database) -> None:
     database.insert_instances([("a", "deleted", None, 0)])
     database.execute("UPDATE instances SET deleted = id, hidden = NULL")
