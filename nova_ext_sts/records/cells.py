@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 
     from nova_ext_sts.settings import Settings
 
-#: One statement for mappings and build requests, so that both are of one
-#: moment.
 MAPPINGS = (
-    "SELECT m.instance_uuid, m.cell_id, b.instance_uuid, b.instance "
-    "FROM instance_mappings m LEFT JOIN build_requests b "
-    "ON b.instance_uuid = m.instance_uuid AND m.cell_id IS NULL "
-    "WHERE m.instance_uuid {among}"
+    "SELECT instance_uuid, cell_id FROM instance_mappings "
+    "WHERE instance_uuid {among}"
+)
+#: Read after the mappings, and only for the servers that are in no cell.
+BUILDING = (
+    "SELECT instance_uuid, instance FROM build_requests "
+    "WHERE instance_uuid {among}"
 )
 
 
@@ -147,7 +148,7 @@ class CellRecords(RecordSource):
         except RecordsUnavailable as error:
             return [Asked(name, self._api, [CELLS], error.reason)]
         cells = self._mappings.cells.values()
-        selects = [MAPPINGS, CELLS]
+        selects = [MAPPINGS, BUILDING, CELLS]
         if any(cell.mapping is not None for cell in cells):
             selects.append(URLS)
         return [
@@ -170,24 +171,33 @@ class CellRecords(RecordSource):
 
     def _placement(self, ids: Sequence[str], deadline: float) -> _Placement:
         placement = _Placement(collections.defaultdict(list), {}, [])
-        rows = self._api.read(MAPPINGS, ids, deadline=deadline).rows()
-        for server, cell, requested, instance in rows:
-            if cell is not None:
-                placement.cells[cell].append(server)
-            elif requested is None or instance is None:
-                placement.nowhere.append(server)
+        unplaced = []
+        mappings = self._api.read(MAPPINGS, ids, deadline=deadline).rows()
+        for server, cell in mappings:
+            if cell is None:
+                unplaced.append(server)
             else:
-                try:
-                    data = _decode_build_request(instance).data
-                except (ValueError, RecursionError) as error:
-                    self._faults.tell(
-                        f"Server {server} goes",
-                        f"its build request cannot be read: {error}",
-                    )
-                else:
-                    placement.building[server] = States(
-                        data.vm_state, data.task_state, data.power_state
-                    )
+                placement.cells[cell].append(server)
+        if not unplaced:
+            return placement
+        requests = self._api.read(BUILDING, unplaced, deadline=deadline).rows()
+        instances = {row[0]: row[1] for row in requests}
+        for server in unplaced:
+            instance = instances.get(server)
+            if instance is None:
+                placement.nowhere.append(server)
+                continue
+            try:
+                data = _decode_build_request(instance).data
+            except (ValueError, RecursionError) as error:
+                self._faults.tell(
+                    f"Server {server} goes",
+                    f"its build request cannot be read: {error}",
+                )
+            else:
+                placement.building[server] = States(
+                    data.vm_state, data.task_state, data.power_state
+                )
         return placement
 
     def _ask(
