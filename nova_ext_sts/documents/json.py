@@ -28,7 +28,7 @@ from nova_ext_sts.documents.positions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from nova_ext_sts.documents.positions import Span
     from nova_ext_sts.states import States
@@ -94,7 +94,7 @@ class Servers:
     :raises RecursionError: it is nested too deeply, as it is from ``splice``
     """
 
-    __slots__ = ("_body", "_call", "_overwrite", "_servers", "_span")
+    __slots__ = ("_body", "_call", "_given", "_ids", "_overwrite", "_span")
 
     def __init__(
         self,
@@ -112,73 +112,78 @@ class Servers:
             servers = self._decode(_usual_span(body, _MEMBER[call]))
         except ValueError:
             servers = self._decode(value_span(body, _MEMBER[call]))
-        #: One for each element: the id of a server that has no states, a
-        #: server that is otherwise to be changed, or None.
-        self._servers: Sequence[str | _Server | None] = [
-            None
-            if server is None
-            or not isinstance(server.id, str)
-            # Nova's stand-in for a server in a cell that is down.
-            or (server.status == "UNKNOWN" and server.name is _UNSET)
-            else server.id
-            if server.vm_state
-            is server.task_state
-            is server.power_state
-            is _UNSET
-            else server
-            if overwrite
-            or server.vm_state is _UNSET
-            or server.task_state is _UNSET
-            or server.power_state is _UNSET
-            else None
-            for server in servers
-        ]
+        #: One for each element: the id of a server to change, or None.
+        self._ids: list[str | None] = []
+        #: Those of them that have states of their own, by their place.
+        self._given: dict[int, _Server] = {}
+        add = self._ids.append
+        for place, server in enumerate(servers):
+            if (
+                server is None
+                or not isinstance(server.id, str)
+                # Nova's stand-in for a server in a cell that is down.
+                or (server.status == "UNKNOWN" and server.name is _UNSET)
+            ):
+                add(None)
+            elif (
+                server.vm_state
+                is server.task_state
+                is server.power_state
+                is _UNSET
+            ):
+                add(server.id)
+            elif (
+                overwrite
+                or server.vm_state is _UNSET
+                or server.task_state is _UNSET
+                or server.power_state is _UNSET
+            ):
+                add(server.id)
+                self._given[place] = server
+            else:
+                add(None)
 
     @property
     def server_ids(self) -> Sequence[str]:
         """The ids of the servers that lack states, in order, each once."""
-        return list(
-            dict.fromkeys(
-                [
-                    server if isinstance(server, str) else server.id
-                    for server in self._servers
-                    if server is not None
-                ]
-            )
-        )
+        return [id_ for id_ in dict.fromkeys(self._ids) if id_ is not None]
 
     def splice(self, records: Mapping[str, States]) -> bytes:
         """Return the body with the states of the servers in ``records``."""
         body = memoryview(self._body)
-        # Not a list to be joined, which would take a quarter as much again.
-        spliced = io.BytesIO()
+        members = _Members()
+        find: Callable[[Any], States | None] = records.get
+        found = list(map(find, self._ids))
+        added = [b"" if each is None else members[each] for each in found]
+        for place, server in self._given.items():
+            states = found[place]
+            if states is not None:
+                added[place] = _members(states, server)
+        # What it takes to find them is free again before there are two bodies.
+        ends = self._ends()
+        # Neither a list to be joined, which would take a quarter as much
+        # again, nor a buffer that grows, which takes new pages each time.
+        spliced = io.BytesIO(bytes(len(body) + sum(map(len, added))))
         write = spliced.write
         written = 0
-        find = records.get
-        members = _Members()
         before = self._span[0]
-        for server, end in zip(self._servers, self._ends(), strict=True):
-            if isinstance(server, str):
-                states = find(server)
-                if states is not None:
-                    write(body[written : end - 1])
-                    write(members[states])
-                    written = end - 1
-            elif server is not None:
-                states = find(server.id)
-                if states is not None:
-                    if self._overwrite:
-                        for first, last, value in self._replaced(
-                            before, end, states
-                        ):
-                            write(body[written:first])
-                            write(value)
-                            written = last
-                    write(body[written : end - 1])
-                    write(_members(states, server))
-                    written = end - 1
+        for place, states in enumerate(found):
+            end = ends[place]
+            if states is not None:
+                if self._overwrite and place in self._given:
+                    for first, last, value in self._replaced(
+                        before, end, states
+                    ):
+                        write(body[written:first])
+                        write(value)
+                        written = last
+                write(body[written : end - 1])
+                write(added[place])
+                written = end - 1
             before = end
         write(body[written:])
+        # Values that were replaced may have been longer.
+        spliced.truncate()
         return spliced.getvalue()
 
     def _decode(self, span: Span) -> Sequence[_Server | None]:
