@@ -120,28 +120,26 @@ class Servers:
         for place, server in enumerate(servers):
             if (
                 server is None
+                or (
+                    not overwrite
+                    and server.vm_state is not _UNSET
+                    and server.task_state is not _UNSET
+                    and server.power_state is not _UNSET
+                )
                 or not isinstance(server.id, str)
                 # Nova's stand-in for a server in a cell that is down.
                 or (server.status == "UNKNOWN" and server.name is _UNSET)
             ):
                 add(None)
-            elif (
+                continue
+            add(server.id)
+            if not (
                 server.vm_state
                 is server.task_state
                 is server.power_state
                 is _UNSET
             ):
-                add(server.id)
-            elif (
-                overwrite
-                or server.vm_state is _UNSET
-                or server.task_state is _UNSET
-                or server.power_state is _UNSET
-            ):
-                add(server.id)
                 self._given[place] = server
-            else:
-                add(None)
 
     @property
     def server_ids(self) -> Sequence[str]:
