@@ -55,7 +55,9 @@ def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:
     """
     distinct = _DistinctStates()
     return {
-        row[0]: states for row in rows if (states := distinct[tuple(row[1:])])
+        uuid: states
+        for uuid, vm_state, task_state, power_state in rows
+        if (states := distinct[vm_state, task_state, power_state])
     }
 
 
