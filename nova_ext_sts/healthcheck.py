@@ -55,18 +55,20 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
         self, oslo_conf: cfg.ConfigOpts, conf: dict[str, Any]
     ) -> None:
         super().__init__(oslo_conf, conf)
-        self._fault = ""
-        self._sources: list[RecordSource] = []
+        #: Why it cannot find out anything; or nothing.
+        self.fault = ""
+        self._sources: dict[str, RecordSource] = {}
         try:
             found = self._settings()
             #: For each source, in seconds.
             self._timeout = TIMEOUT / len(found)
-            self._sources = [
-                records.load(each.for_probing(self._timeout)) for each in found
-            ]
+            self._sources = {
+                name: records.load(each.for_probing(self._timeout))
+                for name, each in found.items()
+            }
         except ConfigurationError as error:
             # Raised here, it would be logged, and all be well without it.
-            self._fault = str(error)
+            self.fault = str(error)
 
     def healthcheck(self, server_port: int) -> pluginbase.HealthcheckResult:
         """Say whether records can be read now.
@@ -74,46 +76,53 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
         The details name each database that does not answer, and why. The
         reason, which everybody may see, does not.
         """
-        if self._fault:
+        if self.fault:
             return pluginbase.HealthcheckResult(
                 available=False,
                 reason="extended_status is not configured as it should be",
-                details=self._fault,
+                details=self.fault,
             )
-        found: dict[str, str] = {}
-        for source in self._sources:
-            found |= probe(source, self._timeout)
-        troubles = [why for why in found.values() if why]
+        names = []
+        troubles = []
+        for section, source in self._sources.items():
+            for name, trouble in probe(source, self._timeout):
+                names.append(f"{section}{name}")
+                troubles += [f"{section}{trouble}"] if trouble else []
         if troubles:
             return pluginbase.HealthcheckResult(
                 available=False,
                 reason="states cannot be read",
                 details="; ".join(troubles),
             )
-        details = f"Can be read: {', '.join(found)}."
+        details = f"Can be read: {', '.join(names)}."
         if not self.conf.get(PASTE_FILE):
             details = f"{details} {UNSEEN}"
         return pluginbase.HealthcheckResult(
             available=True, reason="OK", details=details
         )
 
-    def _settings(self) -> list[Settings]:
-        """Return how each filter is configured, as far as that is known."""
+    def _settings(self) -> dict[str, Settings]:
+        """Return how each filter is configured, as far as that is known.
+
+        By what is to stand before the names of its databases.
+        """
         path = self.conf.get(PASTE_FILE)
-        if path:
-            file = PasteFile(path)
-            found = [
-                file.settings(name, self.oslo_conf) for name in file.filters()
-            ]
-            if not found:
-                raise ConfigurationError(
-                    f"No section of {path}, which {PASTE_FILE} names, makes a "
-                    "filter of nova_ext_sts."
-                )
-            return found
-        own = {
-            name: value
-            for name, value in self.conf.items()
-            if name in _OWN_OPTIONS
-        }
-        return [settings.read(self.oslo_conf, own)]
+        if not path:
+            own = {
+                name: value
+                for name, value in self.conf.items()
+                if name in _OWN_OPTIONS
+            }
+            return {"": settings.read(self.oslo_conf, own)}
+        file = PasteFile(path)
+        found: dict[str, Settings] = {}
+        for name in file.filters():
+            read = file.settings(name, self.oslo_conf)
+            if read not in found.values():
+                found[f"[filter:{name}] "] = read
+        if not found:
+            raise ConfigurationError(
+                f"No section of {path}, which {PASTE_FILE} names, makes a "
+                "filter of nova_ext_sts."
+            )
+        return {"": read} if len(found) == 1 else found

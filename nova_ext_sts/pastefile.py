@@ -11,6 +11,7 @@ import configparser
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oslo_config import cfg
 from oslo_middleware import base
 from paste.deploy import loadwsgi
 
@@ -19,8 +20,6 @@ from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from oslo_config import cfg
 
     from nova_ext_sts.settings import Settings
 
@@ -33,7 +32,7 @@ _FACTORIES = (
     "paste.composit_factory",
 )
 _OURS = re.compile(r"(egg:)?nova[-_]ext[-_]sts\b")
-_OUR_FACTORY = "nova_ext_sts:filter_factory"
+FACTORY = "nova_ext_sts:filter_factory"
 
 #: The kinds of section that paste.deploy knows, by what can be named there.
 _FILTERS = ("filter",)
@@ -75,11 +74,13 @@ class PasteFile:
         self.path = path
         try:
             self._loader = loadwsgi.ConfigLoader(path)
-        except (OSError, UnicodeError, configparser.Error) as error:
-            why = " ".join(str(error).split())
-            raise ConfigurationError(
-                f"The paste file {path} cannot be read: {why}."
-            ) from error
+        except OSError as error:
+            raise _unreadable(path, str(error.strerror)) from error
+        except UnicodeError as error:
+            raise _unreadable(path, "it is not in UTF-8") from error
+        except configparser.Error as error:
+            # from None: it repeats the line, which may hold a password.
+            raise _unreadable(path, _place_of(error)) from None
         self._parser = self._loader.parser
         #: The name of each section, by its kind and what it defines.
         self._sections: dict[tuple[str, str], str] = {}
@@ -102,23 +103,39 @@ class PasteFile:
             configuration of its own
         :raises ConfigurationError: the filter cannot be loaded
         """
+        section = f"[filter:{name}] of {self.path}"
         try:
             context: Any = self._loader.get_context(loadwsgi.FILTER, name)
+        except configparser.InterpolationError as error:
+            # from None: it repeats the value, which may hold a password.
+            raise ConfigurationError(
+                f"{section} has a % that stands for nothing in "
+                f"{error.option}: write each % as %%."
+            ) from None
         except Exception as error:
             # What paste.deploy raises is up to the file.
             why = " ".join(str(error).split())
             raise ConfigurationError(
-                f"[filter:{name}] of {self.path} cannot be loaded ({why}): "
-                f"write paste.filter_factory = {_OUR_FACTORY}."
+                f"{section} cannot be loaded ({why}): write "
+                f"paste.filter_factory = {FACTORY}."
             ) from error
         own = {
             option: value
             for option, value in context.global_conf.items()
             if option in settings.PASTE_OPTIONS
         } | context.local_conf
-        if "oslo_config_project" in own:
-            conf = base.ConfigurableMiddleware(None, own).oslo_conf
-        return settings.read(conf, own)
+        try:
+            return settings.read(configuration_of(own, conf), own)
+        except (ConfigurationError, cfg.Error) as error:
+            raise ConfigurationError(f"{section}: {error}") from None
+
+    def factories(self) -> dict[str, str]:
+        """Return what makes each filter."""
+        return {
+            name: self._factory(kind, name)
+            for kind, name in self._sections
+            if kind in _FILTERS
+        }
 
     def lost_options(self, name: str) -> list[str]:
         """Return the options of a filter's section that never reach it.
@@ -158,15 +175,35 @@ class PasteFile:
         """Return what the sections define."""
         return [name for _, name in self._sections]
 
-    def mount_points(self, application: str) -> list[str]:
-        """Return the paths that a urlmap, or an application like it, maps."""
-        return [
-            option
-            for kind, name in self._sections
-            if name == application and kind in _APPLICATIONS
-            for option in self.options(kind, name)
+    def is_there(self, name: str, *, filter: bool) -> bool:
+        """Say whether a section defines a filter, or an application."""
+        kinds = _FILTERS if filter else _APPLICATIONS
+        return any((kind, name) in self._sections for kind in kinds)
+
+    def mounted(self, application: str) -> dict[str, str]:
+        """Return what a urlmap, or an application like it, maps, by path."""
+        return {
+            option: value
+            for kind in _APPLICATIONS
+            if (kind, application) in self._sections
+            for option, value in self.options(kind, application).items()
             if option.startswith("/")
-        ]
+        }
+
+    def behind(
+        self, application: str, seen: frozenset[str] = frozenset()
+    ) -> Iterator[Pipeline]:
+        """Yield every pipeline that an application leads to."""
+        if application in seen:
+            return
+        seen |= {application}
+        for kind in _APPLICATIONS:
+            if (kind, application) in self._sections:
+                for key, names in self._named(kind, application):
+                    yield self._pipeline(kind, application, key, names)
+                    yield from self.behind(names[-1], seen)
+        for mounted in self.mounted(application).values():
+            yield from self.behind(mounted, seen)
 
     def pipelines(self) -> list[Pipeline]:
         """Return the pipelines that no other one goes on with."""
@@ -178,16 +215,19 @@ class PasteFile:
         tails = {
             names[-1]
             for (_, name, _), names in named.items()
-            if names and names[-1] != name
+            if names[-1] != name
         }
         return [
-            Pipeline(
-                f"[{kind}:{name}]" + (f" {key}" if key else ""),
-                tuple(self._stages(names)),
-            )
+            self._pipeline(kind, name, key, names)
             for (kind, name, key), names in named.items()
-            if names and name not in tails
+            if name not in tails
         ]
+
+    def _pipeline(
+        self, kind: str, name: str, key: str, names: list[str]
+    ) -> Pipeline:
+        title = f"[{kind}:{name}]" + (f" {key}" if key else "")
+        return Pipeline(title, tuple(self._stages(names)))
 
     def _named(self, kind: str, name: str) -> Iterator[tuple[str, list[str]]]:
         """Yield the stages that a section lists, by the option that does.
@@ -196,14 +236,18 @@ class PasteFile:
         """
         options = self.options(kind, name)
         use = options.get("use", "")
-        if kind == "pipeline":
-            yield "", options.get("pipeline", "").split()
+        names = options.get("pipeline", "").split()
+        if kind == "pipeline" and names:
+            yield "", names
         elif kind == "filter-app":
-            yield "", [use, options.get("next", "")]
+            # What it uses has a name of its own, or is the section's.
+            factory = use or options.get("paste.filter_factory", "")
+            yield "", [factory, options.get("next", "")]
         elif kind in ("composite", "composit") and "pipeline_factory" in use:
             for key, value in options.items():
-                if key not in ("use", "filter-with"):
-                    yield key, value.split()
+                names = value.split()
+                if names and key not in ("use", "filter-with"):
+                    yield key, names
         elif "filter-with" in options and kind in _APPLICATIONS:
             yield "", [options["filter-with"], name]
 
@@ -212,15 +256,15 @@ class PasteFile:
     ) -> Iterator[Stage]:
         """Yield the stages of a pipeline, and of the one that it ends in."""
         *filters, last = names
-        ours = self.filters()
         for name in filters:
-            yield Stage(name, self._made_by(_FILTERS, name), name in ours)
+            factory = self._made_by(_FILTERS, name)
+            yield Stage(name, factory, bool(_OURS.match(factory)))
         yield Stage(last, self._made_by(_APPLICATIONS, last))
         if last not in seen:
             for kind, name in self._sections:
                 if name == last and kind in _APPLICATIONS:
                     for _, further in self._named(kind, name):
-                        if further and further[-1] != last:
+                        if further[-1] != last:
                             yield from self._stages(further, (*seen, last))
 
     def _made_by(self, kinds: tuple[str, ...], name: str) -> str:
@@ -258,3 +302,37 @@ class PasteFile:
             # A % that is no %%: paste says so when it loads the section.
             value = self._parser.get(section, option, raw=True)
         return value
+
+
+def configuration_of(
+    options: Mapping[str, Any], conf: cfg.ConfigOpts
+) -> cfg.ConfigOpts:
+    """Return what a section's filter or application reads.
+
+    :param conf: that, unless the section names a configuration of its own
+    """
+    if "oslo_config_project" in options:
+        return base.ConfigurableMiddleware(None, dict(options)).oslo_conf
+    return conf
+
+
+def _unreadable(path: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The paste file {path} cannot be read: {why}: mend it, or name "
+        "another one."
+    )
+
+
+def _place_of(error: configparser.Error) -> str:
+    """Return where an error is, without the text that stands there."""
+    lines = [number for number, _ in getattr(error, "errors", ())]
+    lines = lines or [getattr(error, "lineno", None)]
+    numbers = ", ".join(map(str, lines))
+    return {
+        configparser.DuplicateOptionError: f"line {numbers} sets an option "
+        "that its section has already",
+        configparser.DuplicateSectionError: f"line {numbers} begins a section "
+        "that there is already",
+        configparser.MissingSectionHeaderError: f"line {numbers} stands "
+        "before every [section]",
+    }.get(type(error), f"line {numbers} is none of a configuration file")

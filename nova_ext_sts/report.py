@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from oslo_log import log as logging
 
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.printable import printable
 
 LOG = logging.getLogger(__name__)
 
@@ -42,12 +42,14 @@ class Report(NamedTuple):
             return
         LOG.debug(
             "extended call=%(call)s request=%(request)s servers=%(servers)d "
-            "found=%(found)d lookup_ms=%(lookup).1f splice_ms=%(splice).1f",
+            "found=%(found)d cells=%(cells)s lookup_ms=%(lookup).1f "
+            "splice_ms=%(splice).1f",
             {
                 "call": self.call,
                 "request": printable(str(self.request_id)),
                 "servers": self.servers,
                 "found": self.found,
+                "cells": "-" if self.cells is None else self.cells,
                 "lookup": self.lookup * 1000,
                 "splice": self.splice * 1000,
             },

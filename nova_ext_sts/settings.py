@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 PASTE_OPTIONS = frozenset(
     ("oslo_config_project", "oslo_config_file", "oslo_config_program")
 )
+
+
+#: How an error calls it.
+OWN_SECTION = "in the section of the filter"
 
 
 class ConfigurationError(ValueError):
@@ -136,8 +141,8 @@ def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
     unknown = local.keys() - options.keys() - PASTE_OPTIONS
     if unknown:
         raise ConfigurationError(
-            f"Unknown option {_enumeration(unknown)} in the section of the "
-            f"filter: the options are {_enumeration(options)}."
+            f"Unknown option {_enumeration(unknown)} {OWN_SECTION}: the "
+            f"options are {_enumeration(options)}."
         )
     values = {}
     for name, opt in options.items():
@@ -152,12 +157,18 @@ def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
             ValueError,
             cfg.Error,
         ) as error:
+            place = OWN_SECTION if name in local else f"of [{GROUP}]"
+            # A secret may stand in the value that the error repeats.
+            why = "write a $ as $$" if opt.secret else _placed(str(error))
             raise ConfigurationError(
-                f"Bad value for the option {name} of [{GROUP}]: "
-                # A secret may stand in the value that the error repeats.
-                f"{'write a $ as $$' if opt.secret else error}."
+                f"Bad value for the option {name} {place}: {why}."
             ) from None
     return values
+
+
+def _placed(error: str) -> str:
+    """Return an error of oslo.config's with the file alone of a location."""
+    return re.sub(r"LocationInfo\(.*?, detail='(.*?)'\)", r"\1", error)
 
 
 def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, given: Any) -> Any:

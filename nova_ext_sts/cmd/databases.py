@@ -15,6 +15,7 @@ from nova_ext_sts.records.probing import NOBODY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nova_ext_sts.cmd.privileges import Needed
     from nova_ext_sts.records import Asked
     from nova_ext_sts.records.readonly import ReadOnlyDatabase
     from nova_ext_sts.settings import Settings
@@ -53,8 +54,12 @@ class Examined(NamedTuple):
         return f"{name} ({self.place})" if self.place else name
 
 
-def examined(asked: Asked, settings: Settings) -> Examined:
-    """Ask a database everything; each question may take the time-out."""
+def examined(asked: Asked, settings: Settings, needed: Needed) -> Examined:
+    """Ask a database everything; each question may take the time-out.
+
+    :param needed: what may be read here and in all the others, since a user
+        may be one for several
+    """
     database = asked.database
     timeout = settings.timeout
     if database is None:
@@ -69,7 +74,7 @@ def examined(asked: Asked, settings: Settings) -> Examined:
             found.denied.append(trouble)
         elif trouble:
             return found._replace(trouble=trouble)
-    return found._replace(excess=_excess(database, timeout))
+    return found._replace(excess=_excess(database, timeout, needed))
 
 
 def _trouble(database: ReadOnlyDatabase, select: str, timeout: float) -> str:
@@ -83,14 +88,17 @@ def _trouble(database: ReadOnlyDatabase, select: str, timeout: float) -> str:
     return ""
 
 
-def _excess(database: ReadOnlyDatabase, timeout: float) -> list[str] | None:
+def _excess(
+    database: ReadOnlyDatabase, timeout: float, needed: Needed
+) -> list[str] | None:
     """Return what the user may do and need not; None if nobody says."""
     found = None
     with contextlib.suppress(RecordsUnavailable):
         excess: list[str] = []
         for select, of in QUESTIONS[database.url.get_backend_name()]:
             deadline = time.monotonic() + timeout
-            excess += of(database.read(select, deadline=deadline).rows())
+            rows = database.read(select, deadline=deadline).rows()
+            excess += of(rows, needed, database.url.database or "")
         found = excess
     # Who may do everything may do all the rest, too.
     return ["SUPERUSER"] if found and "SUPERUSER" in found else found

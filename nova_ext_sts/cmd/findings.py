@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oslo_upgradecheck.upgradecheck import Code, Result
 
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,22 +7,30 @@ import difflib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from oslo_middleware.healthcheck.opts import HEALTHCHECK_OPTS
 from stevedore import extension
 
 from nova_ext_sts.cmd.findings import Finding, failure, fine, warning
-from nova_ext_sts.healthcheck import PASTE_FILE
+from nova_ext_sts.healthcheck import PASTE_FILE, ExtendedStatusHealthcheck
 from nova_ext_sts.opts import OPTS
+from nova_ext_sts.pastefile import FACTORY, configuration_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from nova_ext_sts.pastefile import PasteFile, Pipeline
+    from oslo_config import cfg
+
+    from nova_ext_sts.pastefile import PasteFile, Pipeline, Stage
 
 NOVA_API = r"nova\.api\.openstack\.compute:APIRouter"
 HEALTHCHECK = r"oslo_middleware(\.healthcheck)?:Healthcheck|.*#healthcheck$"
 HEALTHCHECKS = "oslo.middleware.healthcheck"
-#: What the section of a health check can hold of ours.
-OPTIONS = frozenset((*(opt.name for opt in OPTS), PASTE_FILE))
+#: What the section of a health check can hold, as far as that is known.
+OPTIONS = frozenset(
+    (*(opt.name for opt in (*OPTS, *HEALTHCHECK_OPTS)), PASTE_FILE, "use")
+)
+#: How the filter's factory can be written.
+FACTORIES = (FACTORY, "egg:nova-ext-sts#extended_status")
 #: What the filter can be mounted behind and still know a call by its path.
 _KNOWN_MOUNT = re.compile(r"/|/(v2|v2\.1|v1\.1)(/\+)?/?")
 
@@ -57,101 +65,167 @@ BEFORE = (
 )
 
 
-def places(file: PasteFile, ours: Sequence[str]) -> Iterator[Finding]:
-    """Judge where the filter stands.
-
-    :param ours: the sections that make a filter of ours
-    """
-    if not ours:
-        yield failure(
-            f"No section of {file.path} makes the filter: add "
-            "[filter:extended_status] with paste.filter_factory = "
-            "nova_ext_sts:filter_factory, and its name to the pipelines."
-        )
-        return
+def places(file: PasteFile) -> Iterator[Finding]:
+    """Judge where the filter stands."""
+    yield from _unmade(file)
     pipelines = file.pipelines()
-    extended = []
+    extended = [each for each in pipelines if _ours(each.stages)]
     for pipeline in pipelines:
         yield from _unknown(file, pipeline)
-        if any(stage.is_ours for stage in pipeline.stages):
-            extended.append(pipeline.name)
-            yield from _misplaced(file, pipeline)
-        elif re.match(NOVA_API, pipeline.stages[-1].factory) and (
-            "noauth" not in pipeline.name
+    for pipeline in extended:
+        yield from _misplaced(file, pipeline)
+    sections = file.filters()
+    if not extended and not sections:
+        yield failure(
+            f"No section of {file.path} makes the filter: add "
+            f"[filter:extended_status] with paste.filter_factory = {FACTORY}, "
+            "and its name to the pipelines."
+        )
+        return
+    if not extended:
+        yield failure(
+            f"The filter {sections[0]} is in no pipeline of {file.path}: add "
+            "it right before the application."
+        )
+    reached = {
+        behind.name
+        for pipeline in extended
+        for behind in file.behind(pipeline.stages[-1].name)
+    } | {pipeline.name for pipeline in extended}
+    for pipeline in pipelines:
+        if (
+            pipeline.name not in reached
+            and re.match(NOVA_API, pipeline.stages[-1].factory)
+            # Nova's way without Keystone is in use on no site.
+            and "noauth" not in pipeline.name
         ):
             yield warning(
                 f"{pipeline.name} of {file.path} ends in Nova's API and is "
-                f"without the filter: add {ours[0]} before the application."
+                "without the filter: add it right before the application."
             )
     if extended:
-        yield fine(f"The filter is in {', '.join(extended)} of {file.path}.")
-    else:
-        yield failure(
-            f"The filter {ours[0]} is in no pipeline of {file.path}: add it "
-            "right before the application."
-        )
+        names = ", ".join(each.name for each in extended)
+        yield fine(f"The filter is in {names} of {file.path}.")
+
+
+def _ours(stages: Iterable[Stage]) -> list[Stage]:
+    return [stage for stage in stages if stage.is_ours]
+
+
+def _unmade(file: PasteFile) -> Iterator[Finding]:
+    for name, factory in file.factories().items():
+        if not factory:
+            yield failure(
+                f"[filter:{name}] of {file.path} has neither use nor "
+                f"paste.filter_factory: for the filter, write "
+                f"paste.filter_factory = {FACTORY}."
+            )
+        elif name not in file.filters() and _meant(factory, FACTORIES):
+            yield failure(
+                f"[filter:{name}] of {file.path} is made by {factory}"
+                f"{_meant(factory, FACTORIES)}: correct it."
+            )
 
 
 def _unknown(file: PasteFile, pipeline: Pipeline) -> Iterator[Finding]:
+    *filters, _ = pipeline.stages
     for stage in pipeline.stages:
-        if not stage.factory:
-            yield failure(
-                f"{pipeline.name} of {file.path} names {stage.name}, which no "
-                f"section defines{_meant(stage.name, file.names())}: correct "
-                "the name."
+        if stage.factory:
+            continue
+        is_filter = stage in filters
+        if file.is_there(stage.name, filter=not is_filter):
+            why = (
+                "is an application, which has to come last"
+                if is_filter
+                else "is a filter, which an application has to follow"
             )
+        else:
+            why = f"no section defines{_meant(stage.name, file.names())}"
+        yield failure(
+            f"{pipeline.name} of {file.path} names {stage.name}, which {why}: "
+            "correct it."
+        )
 
 
 def _misplaced(file: PasteFile, pipeline: Pipeline) -> Iterator[Finding]:
-    stages = pipeline.stages
-    places = [at for at, stage in enumerate(stages) if stage.is_ours]
-    first = places[0]
+    stages = list(pipeline.stages)
+    for behind in file.behind(stages[-1].name):
+        stages += behind.stages
+    stages = list(dict.fromkeys(stages))
+    times = len(_ours(pipeline.stages))
+    for behind in file.behind(pipeline.stages[-1].name):
+        times += len(_ours(behind.stages))
+    first = stages.index(_ours(stages)[0])
     name = stages[first].name
-    if len(places) > 1:
+    title = f"{pipeline.name} of {file.path}"
+    if times > 1:
         yield warning(
-            f"{pipeline.name} of {file.path} has the filter {len(places)} "
-            "times, of which one is enough: take the outer ones away."
+            f"{title} has the filter {times} times, of which one is enough: "
+            "take the outer ones away."
         )
-    for stage in stages[first + 1 :]:
-        for place in BEFORE:
-            if re.match(place.factory, stage.factory):
-                yield warning(
-                    f"In {pipeline.name} of {file.path}, {stage.name} comes "
-                    f"after {name}, and {place.why}: move {name} right before "
-                    "the application."
-                )
-        for mount in file.mount_points(stage.name):
+    after = stages[first + 1 :]
+    reasons = [
+        f"{stage.name} comes after it, and {place.why}"
+        for stage in after
+        for place in BEFORE
+        if re.match(place.factory, stage.factory)
+    ]
+    if reasons:
+        yield warning(
+            f"In {title}, {name} is in the wrong place: {'; '.join(reasons)}: "
+            "move it right before the application."
+        )
+    for stage in after:
+        for mount in file.mounted(stage.name):
             if not _KNOWN_MOUNT.fullmatch(mount):
                 yield failure(
-                    f"In {pipeline.name} of {file.path}, {name} stands before "
-                    f"{stage.name}, which mounts an application at {mount}: "
-                    "the filter would not know its calls, so put it behind."
+                    f"In {title}, {name} stands before {stage.name}, which "
+                    f"mounts an application at {mount}: the filter would not "
+                    "know its calls, so put it behind."
                 )
 
 
-def healthchecks(file: PasteFile) -> Iterator[Finding]:
-    """Judge the health checks: a mistyped one answers 200, too."""
+def healthchecks(file: PasteFile, conf: cfg.ConfigOpts) -> Iterator[Finding]:
+    """Judge the health checks: a mistyped one answers 200, too.
+
+    :param conf: where oslo.middleware reads what a section does not say
+    """
     known = extension.ExtensionManager(HEALTHCHECKS).entry_points_names()
+    conf.register_opts(HEALTHCHECK_OPTS, group="healthcheck")
     for kind, name in file.applications(HEALTHCHECK):
-        section = f"[{kind}:{name}] of {file.path}"
+        title = f"[{kind}:{name}] of {file.path}"
         options = file.options(kind, name)
-        backends = options.get("backends", "").split(",")
-        for backend in filter(None, map(str.strip, backends)):
+        for option in options:
+            # Those of other backends are theirs.
+            if option not in OPTIONS and _meant(option, OPTIONS):
+                yield failure(
+                    f"{title} has an option {option}, which there is not"
+                    f"{_meant(option, OPTIONS)}: correct it."
+                )
+        backends = conf.healthcheck.backends
+        if "backends" in options:
+            backends = [
+                each.strip() for each in options["backends"].split(",")
+            ]
+        for backend in filter(None, backends):
             if backend not in known:
                 yield failure(
-                    f"{section} names the backend {backend}, which is not "
+                    f"{title} names the backend {backend}, which is not "
                     f"installed{_meant(backend, known)}, and so is always "
                     "well: correct backends."
                 )
-            elif backend == "extended_status":
-                yield fine(f"{section} asks whether records can be read.")
-                for option in options:
-                    # Those of other backends are theirs.
-                    if option not in OPTIONS and _meant(option, OPTIONS):
-                        yield failure(
-                            f"{section} has an option {option}, which there "
-                            f"is not{_meant(option, OPTIONS)}: correct it."
-                        )
+        if "extended_status" not in backends:
+            yield fine(
+                f"{title} does not ask whether records can be read: add "
+                "extended_status to backends, if it should."
+            )
+            continue
+        own = configuration_of(options, conf)
+        fault = ExtendedStatusHealthcheck(own, dict(options)).fault
+        if fault:
+            yield failure(f"{title} can never be well: {fault}")
+        else:
+            yield fine(f"{title} asks whether records can be read.")
 
 
 def _meant(name: str, names: Iterable[str]) -> str:

@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     Rows = Sequence[Sequence[Any]]
 
-#: The columns that are read, by their table, in whatever database.
-NEEDED = {
-    "instances": {"uuid", "vm_state", "task_state", "power_state"},
-    "instance_mappings": {"instance_uuid", "cell_id"},
-    "build_requests": {"instance_uuid", "instance"},
-    "cell_mappings": {"id", "uuid", "name", "database_connection"},
-}
+#: The columns that may be read, by database and table.
+Needed = Mapping[tuple[str, str], frozenset[str]]
 
+_TABLE = re.compile(r"SELECT (?P<columns>.+?) FROM (?P<table>\w+)")
 _GRANT = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<object>.+?) TO ")
 _ROLE = re.compile(r"GRANT (?P<role>\S+) TO ")
 _PRIVILEGE = re.compile(r"\s*([A-Z ]+?)\s*(?:\(([^)]*)\))?\s*(?:,|$)")
@@ -28,10 +23,29 @@ class Question(NamedTuple):
     """A statement, and what its rows say of too many privileges."""
 
     select: str
-    excess: Callable[[Rows], Iterator[str]]
+    excess: Callable[[Rows, Needed, str], Iterator[str]]
 
 
-def _excess_of_grants(rows: Rows) -> Iterator[str]:
+def needed(selects: Iterable[tuple[str, str]]) -> Needed:
+    """Return the columns that statements read.
+
+    :param selects: the name of a database, and a SELECT of columns there
+    """
+    columns: dict[tuple[str, str], frozenset[str]] = {}
+    for database, select in selects:
+        match = _TABLE.match(select)
+        if match:
+            where = (database, match["table"])
+            names = frozenset(re.findall(r"\w+", match["columns"]))
+            # What is compared with, too.
+            names |= frozenset(re.findall(r"WHERE (\w+)", select))
+            columns[where] = columns.get(where, frozenset()) | names
+    return columns
+
+
+def _excess_of_grants(
+    rows: Rows, needed: Needed, database: str
+) -> Iterator[str]:
     """Yield what MariaDB's or MySQL's SHOW GRANTS has too much."""
     for (line,) in rows:
         # What follows may hold the hash of a password.
@@ -42,30 +56,37 @@ def _excess_of_grants(rows: Rows) -> Iterator[str]:
                 yield f"whatever the role {role['role']} may"
             continue
         where = grant["object"].replace("`", "")
-        needed = NEEDED.get(where.rpartition(".")[2], set())
+        schema, _, table = where.partition(".")
+        allowed = needed.get((schema, table), frozenset())
         for privilege, columns in _PRIVILEGE.findall(grant["privileges"]):
             if privilege in ("", "USAGE"):
                 continue
             names = set(re.findall(r"[^`,\s]+", columns))
             if privilege != "SELECT" or not names:
                 yield f"{privilege} on {where}"
-            elif names - needed:
-                more = ", ".join(sorted(names - needed))
+            elif names - allowed:
+                more = ", ".join(sorted(names - allowed))
                 yield f"SELECT ({more}) on {where}"
 
 
-def _excess_of_role(rows: Rows) -> Iterator[str]:
+def _excess_of_role(
+    rows: Rows, needed: Needed, database: str
+) -> Iterator[str]:
     """Yield what a PostgreSQL role may do everywhere."""
     for (attribute,) in rows:
         yield attribute
 
 
-def _excess_of_tables(rows: Rows) -> Iterator[str]:
+def _excess_of_tables(
+    rows: Rows, needed: Needed, database: str
+) -> Iterator[str]:
     """Yield what a PostgreSQL role may do to each table."""
     for table, privileges, columns in rows:
         for privilege in privileges or ():
             yield f"{privilege} on {table}"
-        more = sorted(set(columns or ()) - NEEDED.get(table, set()))
+        more = sorted(
+            set(columns or ()) - needed.get((database, table), frozenset())
+        )
         if more:
             yield f"SELECT ({', '.join(more)}) on {table}"
 
@@ -74,7 +95,8 @@ _POSTGRESQL = (
     Question(
         "SELECT a.attribute FROM pg_roles r, LATERAL (VALUES "
         "('SUPERUSER', r.rolsuper), ('CREATEROLE', r.rolcreaterole), "
-        "('CREATEDB', r.rolcreatedb), ('BYPASSRLS', r.rolbypassrls)"
+        "('CREATEDB', r.rolcreatedb), ('REPLICATION', r.rolreplication), "
+        "('BYPASSRLS', r.rolbypassrls)"
         ") AS a (attribute, has) "
         "WHERE r.rolname = CURRENT_USER AND a.has",
         _excess_of_role,
@@ -83,7 +105,8 @@ _POSTGRESQL = (
         # Of every table that is not PostgreSQL's own.
         "SELECT c.relname, "
         "(SELECT array_agg(p.name) FROM (VALUES "
-        "('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (name) "
+        "('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), "
+        "('REFERENCES'), ('TRIGGER')) AS p (name) "
         "WHERE has_table_privilege(c.oid, p.name)), "
         "(SELECT array_agg(CAST(a.attname AS text)) FROM pg_attribute a "
         "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "

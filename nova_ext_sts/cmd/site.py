@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from nova_ext_sts import records, settings
 from nova_ext_sts.cmd.databases import Examined, examined
+from nova_ext_sts.cmd.privileges import needed
 from nova_ext_sts.pastefile import PasteFile
 from nova_ext_sts.records.templates import filled
 from nova_ext_sts.settings import ConfigurationError
@@ -41,13 +42,17 @@ class Site:
         self.faults: list[str] = []
 
     @functools.cached_property
-    def paste_file(self) -> PasteFile | None:
+    def paste_path(self) -> str | None:
+        """Where the paste file is that was named, or that Nova's is."""
         named: str | None = self._conf.paste_file
-        path = named or self._conf.find_file(self._conf.wsgi.api_paste_config)
-        if path is None:
+        return named or self._conf.find_file(self._conf.wsgi.api_paste_config)
+
+    @functools.cached_property
+    def paste_file(self) -> PasteFile | None:
+        if self.paste_path is None:
             return None
         try:
-            return PasteFile(path)
+            return PasteFile(self.paste_path)
         except ConfigurationError as error:
             self.faults.append(str(error))
             return None
@@ -56,6 +61,9 @@ class Site:
     def settings(self) -> dict[str, Settings]:
         """What each filter is configured with, by its section."""
         file = self.paste_file
+        if self.paste_path and file is None:
+            # What stands there is not known: nothing is to be made up.
+            return {}
         found = {}
         for name in (file and file.filters()) or [""]:
             try:
@@ -72,14 +80,16 @@ class Site:
     def sources(self) -> list[Source]:
         """The record sources of all filters, each once."""
         found: list[Source] = []
-        for each in self.settings.values():
+        for name, each in self.settings.items():
             probed = each.for_probing(each.timeout)
             if any(probed == other.settings for other in found):
                 continue
             try:
                 found.append(Source(probed, records.load(probed)))
             except ConfigurationError as error:
-                self.faults.append(str(error))
+                place = f"[filter:{name}] of {self.paste_path}: "
+                where = place if name else ""
+                self.faults.append(f"{where}{error}")
         return found
 
     @functools.cached_property
@@ -90,9 +100,19 @@ class Site:
             for source in self.sources
             for each in source.source.databases()
         ]
+        allowed = needed(
+            (each.database.url.database or "", select)
+            for each, _ in asked
+            if each.database
+            for select in each.selects
+        )
         # Side by side: one that does not answer takes its time-out.
         with ThreadPoolExecutor(max(1, len(asked))) as threads:
-            return list(threads.map(lambda pair: examined(*pair), asked))
+            return list(
+                threads.map(
+                    lambda pair: examined(pair[0], pair[1], allowed), asked
+                )
+            )
 
     def novas_users(self, conf: cfg.ConfigOpts) -> set[str]:
         """Return the database users that are Nova's own.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import logging
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oslo_config import cfg
@@ -22,7 +23,7 @@ from nova_ext_sts.cmd.findings import (
     warning,
 )
 from nova_ext_sts.cmd.site import Site
-from nova_ext_sts.opts import GROUP
+from nova_ext_sts.opts import GROUP, OPTS
 from nova_ext_sts.permission import Permission
 from nova_ext_sts.policies import RULE
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from nova_ext_sts.cmd.databases import Examined
-    from nova_ext_sts.records import Asked
 
 CLI_OPTS = [
     cfg.StrOpt(
@@ -46,9 +46,8 @@ UNSEEN = (
     "What stands in the filter's own section of a paste file alone is not "
     "seen: name that file with --paste-file."
 )
-NO_PASTE_FILE = (
-    "no paste file was read; name the one with the filter with --paste-file."
-)
+#: What Nova asked for before its API v2.1.
+FORMER_RULES = ("compute_extension:extended_status",)
 NO_SETTINGS = "there is no configuration that can work."
 
 
@@ -84,6 +83,15 @@ class Checks(upgradecheck.UpgradeCommands):
                     "no database that is known."
                 )
 
+    def _no_paste_file(self) -> str:
+        path = self._site.paste_path
+        if path:
+            return f"the paste file {path} cannot be read."
+        return (
+            "no paste file was read: name the one with the filter with "
+            "--paste-file, before upgrade check."
+        )
+
     def _configuration(self) -> Iterator[Finding]:
         files = [*self._conf.config_file, *self._conf.config_dir]
         if not files and "" in self._site.settings:
@@ -102,9 +110,11 @@ class Checks(upgradecheck.UpgradeCommands):
                 f"{place} with {', '.join(files) or 'no file'}: records are "
                 f"read from the source {each.record_source}."
             )
+        yield from self._mistyped_options()
         file = self._site.paste_file
         if file is None:
-            yield fine(UNSEEN)
+            if not self._site.paste_path:
+                yield fine(UNSEEN)
             return
         for name in file.filters():
             for option in file.lost_options(name):
@@ -114,11 +124,30 @@ class Checks(upgradecheck.UpgradeCommands):
                     "it away there."
                 )
 
+    def _mistyped_options(self) -> Iterator[Finding]:
+        known = [opt.name for opt in OPTS]
+        files = [Path(file) for file in self._conf.config_file]
+        for directory in self._conf.config_dir:
+            files += sorted(Path(directory).glob("*.conf"))
+        for file in files:
+            sections: dict[str, dict[str, list[str]]] = {}
+            cfg.ConfigParser(str(file), sections).parse()
+            for option in sections.get(GROUP, {}).keys() - set(known):
+                near = difflib.get_close_matches(option, known, 1, 0.75)
+                meant = f"write {near[0]}" if near else "take it away"
+                yield failure(
+                    f"[{GROUP}] of {file} has an option {option}, which there "
+                    f"is not: {meant}."
+                )
+
     def _databases(self) -> Iterator[Finding]:
         for each in self._site.examined:
             if each.trouble:
-                why = _sentence(each.trouble)
-                yield failure(f"The {each.title} cannot be asked: {why}")
+                yield failure(
+                    f"The {each.title} cannot be asked "
+                    f"({each.trouble.rstrip('.')}): see that it runs, and "
+                    f"that its URL is right ({each.asked.option})."
+                )
             else:
                 yield fine(f"The {each.title} answers.")
         yield from self._others()
@@ -132,11 +161,15 @@ class Checks(upgradecheck.UpgradeCommands):
                     "to date with nova-manage."
                 )
             elif each.trouble:
-                yield unchecked(f"the {each.title} cannot be asked.")
+                yield unchecked(
+                    f"the {each.title} cannot be asked, see above."
+                )
             elif not each.denied:
                 yield fine(f"The {each.title} has the columns.")
             else:
-                yield unchecked(f"the {each.title} does not show them all.")
+                yield unchecked(
+                    f"the {each.title} does not show them all, see Privileges."
+                )
         yield from self._others()
 
     def _privileges(self) -> Iterator[Finding]:
@@ -145,10 +178,14 @@ class Checks(upgradecheck.UpgradeCommands):
             if each.denied:
                 yield failure(
                     f"{user} may not read what is needed: "
-                    f"{some_of(each.denied)}: grant SELECT on these columns."
+                    f"{some_of(each.denied)}: grant SELECT on these columns, "
+                    "or name the cells in cell_connection where it is "
+                    "database_connection."
                 )
             elif each.trouble or each.excess is None:
-                yield unchecked(f"the {each.title} does not tell.")
+                yield unchecked(
+                    f"the {each.title} does not tell, see Databases."
+                )
             elif not each.user:
                 yield _no_user(each)
             elif each.excess:
@@ -165,7 +202,7 @@ class Checks(upgradecheck.UpgradeCommands):
         cells = [
             each
             for each in self._site.examined
-            if each.asked.name.startswith("cell ")
+            if each.asked.option == "cell_connection"
         ]
         down = [
             each.title
@@ -174,8 +211,8 @@ class Checks(upgradecheck.UpgradeCommands):
         ]
         if down:
             yield failure(
-                f"Servers in {', '.join(down)} go without states: the checks "
-                "above say why."
+                f"Servers in {', '.join(down)} go without states: mend what "
+                "the checks above name."
             )
         if cells:
             yield fine(
@@ -205,7 +242,7 @@ class Checks(upgradecheck.UpgradeCommands):
             if each.user in novas:
                 yield warning(
                     f"{read}, which is Nova's own user: make one that may "
-                    f"only read, and set {_option_of(each.asked)} in "
+                    f"only read, and set {each.asked.option} in "
                     f"[{GROUP}]."
                 )
             elif novas:
@@ -213,7 +250,8 @@ class Checks(upgradecheck.UpgradeCommands):
             elif each.settings.record_source == "cells":
                 yield unchecked(
                     f"{read}; which user is Nova's own stands in none of the "
-                    "configuration files."
+                    "configuration files: name nova.conf with --config-file, "
+                    "too."
                 )
             else:
                 yield fine(f"{read}.")
@@ -222,17 +260,17 @@ class Checks(upgradecheck.UpgradeCommands):
             yield from map(_no_user, self._site.examined)
 
     def _calls(self) -> Iterator[Finding]:
-        for chosen, _ in self._site.sources:
-            calls = ", ".join(sorted(chosen.calls)) or "no call"
-            if "list" in chosen.calls:
-                yield fine(
-                    f"{calls} are extended. In list, Nova's own response "
-                    "schemas, and Tempest's, allow no more members: a site "
-                    "that is tested against them sets calls = detail,show."
-                )
-            else:
-                yield fine(f"{calls} are extended, and list is not.")
-        if not self._site.sources:
+        for name, each in self._site.settings.items():
+            calls = ", ".join(sorted(each.calls)) or "none"
+            by = f"By [filter:{name}]" if name else f"By [{GROUP}]"
+            strict = (
+                " In list, Nova's own response schemas, and Tempest's, allow "
+                "no more members: a site that is tested against them sets "
+                "calls = detail,show."
+            )
+            strict = strict if "list" in each.calls else ""
+            yield fine(f"{by}, these calls are extended: {calls}.{strict}")
+        if not self._site.settings:
             yield unchecked(NO_SETTINGS)
 
     def _policy(self) -> Iterator[Finding]:
@@ -252,17 +290,15 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _pipeline(self) -> Iterator[Finding]:
         if self._site.paste_file is None:
-            yield unchecked(NO_PASTE_FILE)
+            yield unchecked(self._no_paste_file())
         else:
-            yield from pipelines.places(
-                self._site.paste_file, self._site.paste_file.filters()
-            )
+            yield from pipelines.places(self._site.paste_file)
 
     def _healthchecks(self) -> Iterator[Finding]:
         if self._site.paste_file is None:
-            yield unchecked(NO_PASTE_FILE)
+            yield unchecked(self._no_paste_file())
             return
-        found = list(pipelines.healthchecks(self._site.paste_file))
+        found = list(pipelines.healthchecks(self._site.paste_file, self._conf))
         yield from found or [
             fine(f"There is none in {self._site.paste_file.path}.")
         ]
@@ -314,7 +350,9 @@ def _no_user(each: Examined) -> Finding:
 
 
 def _mistyped(rules: Iterable[str], names: str) -> Iterator[Finding]:
-    for rule in difflib.get_close_matches(RULE, rules, 3, 0.94):
+    known = list(rules)
+    near = difflib.get_close_matches(RULE, known, 3, 0.94)
+    for rule in (*near, *filter(known.__contains__, FORMER_RULES)):
         if rule != RULE:
             yield warning(
                 f"{names} has a rule {rule}, which nothing asks for: is "
@@ -324,11 +362,3 @@ def _mistyped(rules: Iterable[str], names: str) -> Iterator[Finding]:
 
 def _sentence(text: str) -> str:
     return f"{text.rstrip('.')}."
-
-
-def _option_of(asked: Asked) -> str:
-    """Return the option that names the URL of a database."""
-    kind = asked.name.partition(" ")[0]
-    return {"API": "api_connection", "cell": "cell_connection"}.get(
-        kind, "connection"
-    )

@@ -68,6 +68,8 @@ class Asked(NamedTuple):
     """One database that a record source reads, and what it asks there."""
 
     name: str
+    #: The option that can name its URL.
+    option: str
     #: None where the URL of it is at fault.
     database: ReadOnlyDatabase | None
     #: Statements as ``ReadOnlyDatabase.read`` takes them.

@@ -142,20 +142,21 @@ class CellRecords(RecordSource):
         return records
 
     def databases(self) -> Sequence[Asked]:
-        name = self._api.settings.name
+        name, option = self._api.settings.name, "api_connection"
         try:
             self._mappings.read(time.monotonic() + self._settings.timeout)
         except RecordsUnavailable as error:
-            return [Asked(name, self._api, [CELLS], error.reason)]
+            return [Asked(name, option, self._api, [CELLS], error.reason)]
         cells = self._mappings.cells.values()
         selects = [MAPPINGS, BUILDING, CELLS]
-        if any(cell.mapping is not None for cell in cells):
+        if any(cell.is_mapped for cell in cells):
             selects.append(URLS)
         return [
-            Asked(name, self._api, selects),
+            Asked(name, option, self._api, selects),
             *(
                 Asked(
                     f"cell {cell.name}",
+                    "cell_connection",
                     cell.database,
                     [INSTANCES],
                     cell.fault,
@@ -164,7 +165,13 @@ class CellRecords(RecordSource):
                 for cell in cells
             ),
             *(
-                Asked(f"cell {unknown}", None, [], NO_SUCH_CELL)
+                Asked(
+                    f"cell {unknown}",
+                    "cell_connection",
+                    None,
+                    [],
+                    NO_SUCH_CELL,
+                )
                 for unknown in sorted(self._mappings.unknown)
             ),
         ]

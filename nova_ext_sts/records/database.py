@@ -44,7 +44,7 @@ class DatabaseRecords(RecordSource):
 
     def databases(self) -> Sequence[Asked]:
         name = self._database.settings.name
-        return [Asked(name, self._database, [INSTANCES])]
+        return [Asked(name, "connection", self._database, [INSTANCES])]
 
 
 def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:

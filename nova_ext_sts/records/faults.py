@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from oslo_log import log as logging
 
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.printable import printable
 
 LOG = logging.getLogger(__name__)
 

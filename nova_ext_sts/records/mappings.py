@@ -41,6 +41,8 @@ class Cell:
     mapping: str | None = dataclasses.field(repr=False)
     database: ReadOnlyDatabase | None
     fault: str = ""
+    #: Whether its mapping says where it is, and not the operator.
+    is_mapped: bool = True
 
 
 class CellMappings:
@@ -116,11 +118,14 @@ class CellMappings:
             )
         known = self.cells
         cells = {}
+        names_of = [name for *_, name in mappings]
         for cell_id, uuid, name in mappings:
-            label = name or uuid
+            # Nova lets cells have the same name, or none.
+            is_name = name and names_of.count(name) == 1
+            label = name if is_name else f"{name or ''} {uuid}".strip()
             database = self._own.get(uuid) or self._own.get(name)
             if database:
-                cells[cell_id] = Cell(label, None, database)
+                cells[cell_id] = Cell(label, None, database, is_mapped=False)
                 continue
             before = known.get(cell_id)
             if unread:

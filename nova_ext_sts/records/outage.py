@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Protocol
 
 from oslo_log import log as logging
 
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.printable import printable
 
 LOG = logging.getLogger(__name__)
 
@@ -22,21 +23,34 @@ LONGEST_PAUSE = 30.0
 QUIET = 10.0
 
 
-class Unaccounted:
-    """Keeps no account, for those who ask to find out and to tell."""
+class Account(Protocol):
+    """Keeps account of whether somebody who is asked answers."""
+
+    def is_left_alone(self) -> bool:
+        """Say whether not to ask now, which counts as a failure."""
+
+    def failed(self, reason: str, *, slow: bool | None = False) -> None:
+        """Note a failure."""
+
+    def succeeded(self) -> None:
+        """Note an answer."""
+
+
+class NoAccount:
+    """Is for those who ask to find out, and tell it themselves."""
 
     def is_left_alone(self) -> bool:
         """Say that it is asked."""
         return False
 
     def failed(self, reason: str, *, slow: bool | None = False) -> None:
-        """Leave it to the asker to tell."""
+        """Leave it to the asker."""
 
     def succeeded(self) -> None:
-        """Leave it to the asker to tell."""
+        """Leave it to the asker."""
 
 
-class Outage(Unaccounted):
+class Outage:
     """Keeps account of whether a source answers; threads share it.
 
     One line in the log tells when an outage begins, and one when it ends, with

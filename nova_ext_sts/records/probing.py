@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nova_ext_sts.records import RecordsUnavailable
 
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
-def probe(source: RecordSource, timeout: float) -> dict[str, str]:
-    """Return ``{what is read: why it cannot be read now, or nothing}``.
+class Probed(NamedTuple):
+    """One thing that a source reads."""
 
-    Reasons are without secrets. Databases are asked side by side.
+    name: str
+    #: Why it cannot be read now, without secrets; or nothing.
+    trouble: str
+
+
+def probe(source: RecordSource, timeout: float) -> list[Probed]:
+    """Ask for a record that nobody has; databases side by side.
 
     :param source: made with ``Settings.for_probing``
     :param timeout: in seconds, for all of it together
@@ -29,30 +35,38 @@ def probe(source: RecordSource, timeout: float) -> dict[str, str]:
     try:
         asked = source.databases()
         if asked:
-            return _asked(asked, deadline)
+            return _probed(asked, deadline)
         source.lookup([NOBODY])
     except RecordsUnavailable as error:
-        return {"records": error.reason}
+        return [Probed("records", error.reason)]
     except Exception as error:
         # A source may be anybody's. What an unknown error says may hold a
         # password.
-        return {"records": f"it raised {type(error).__name__}"}
-    return {"records": ""}
+        return [Probed("records", f"it raised {type(error).__name__}")]
+    return [Probed("records", "")]
 
 
-def _asked(asked: Sequence[Asked], deadline: float) -> dict[str, str]:
+def _probed(asked: Sequence[Asked], deadline: float) -> list[Probed]:
     """Ask each database everything that the source asks it."""
-    found = {each.name: each.fault for each in asked}
-    readings = []
-    for each in asked:
-        if each.database and not each.fault:
-            for select in each.selects:
-                ids = [NOBODY] if "{among}" in select else None
-                reading = each.database.read(select, ids, deadline=deadline)
-                readings.append((each.name, reading))
-    for name, reading in readings:
-        try:
-            reading.rows()
-        except RecordsUnavailable as error:
-            found[name] = found[name] or error.reason
+    begun = [
+        [
+            each.database.read(
+                select,
+                [NOBODY] if "{among}" in select else None,
+                deadline=deadline,
+            )
+            for select in each.selects
+            if each.database and not each.fault
+        ]
+        for each in asked
+    ]
+    found = []
+    for each, readings in zip(asked, begun, strict=True):
+        trouble = each.fault
+        for reading in readings:
+            try:
+                reading.rows()
+            except RecordsUnavailable as error:
+                trouble = trouble or error.reason
+        found.append(Probed(each.name, trouble))
     return found

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from nova_ext_sts.records.outage import Unaccounted
+    from nova_ext_sts.records.outage import Account
 
     Rows = list[Sequence[Any]]
 
@@ -61,7 +61,7 @@ class Reading:
         *,
         timeout: float,
         deadline: float,
-        outage: Unaccounted,
+        outage: Account,
         reason_of: Callable[[Exception], str],
     ) -> None:
         self._name = name

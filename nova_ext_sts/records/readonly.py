@@ -21,13 +21,14 @@ from nova_ext_sts.records.engines import (
     reason_of,
     url_of,
 )
-from nova_ext_sts.records.outage import Outage, Unaccounted
+from nova_ext_sts.records.outage import NoAccount, Outage
 from nova_ext_sts.records.reading import Progress, Reading
 from nova_ext_sts.records.systems import DRIVERS, SYSTEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from nova_ext_sts.records.outage import Account
     from nova_ext_sts.records.systems import System
     from nova_ext_sts.settings import Database
 
@@ -43,7 +44,7 @@ class _Workers(NamedTuple):
 
     engine: sa.Engine
     threads: ThreadPoolExecutor
-    outage: Unaccounted
+    outage: Account
 
 
 #: Those that somebody holds, so that all filters in a process share them: the
@@ -194,7 +195,7 @@ class ReadOnlyDatabase:
                         settings.max_connections,
                         thread_name_prefix="extended-status",
                     ),
-                    Unaccounted()
+                    NoAccount()
                     if settings.is_probed
                     else Outage(f"the {settings.name} ({self.place})"),
                 ),

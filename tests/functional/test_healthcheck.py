@@ -14,7 +14,7 @@ from oslo_middleware import Healthcheck
 
 from nova_ext_sts.healthcheck import UNSEEN
 from tests.applications import Client
-from tests.cells import Cells
+from tests.cells import CELL0, Cells
 from tests.databases import SERVERS, Database
 from tests.distributions import installed
 
@@ -172,18 +172,78 @@ def test_paste_file_has_the_filters_own_options(
         "[filter:one]\n"
         "paste.filter_factory = nova_ext_sts:filter_factory\n"
         f"connection = {url}\n"
-        "[filter:two]\n"
+        "[filter:same]\n"
         "use = one\n"
-        "timeout = 1\n"
         "[filter:other]\n"
         "paste.filter_factory = nova.api:factory\n"
     )
-    checked = Checked(paste_file=str(file))
-    assert checked.health() == (
+    assert Checked(paste_file=str(file)).health() == (
         "200 OK",
         "OK",
         "Can be read: instances' database.",
     )
+    with file.open("a") as more:
+        more.write("[filter:two]\nuse = one\ncalls = list\n")
+    checked = Checked(paste_file=str(file))
+    assert checked.health().details == (
+        "Can be read: [filter:one] instances' database, [filter:two] "
+        "instances' database."
+    )
+
+
+@pytest.mark.parametrize("bad", ["one", "two"])
+def test_each_filter_s_database_is_asked(
+    sqlite: Database, tmp_path: Path, bad: str
+) -> None:
+    file = tmp_path / "api-paste.ini"
+    urls = {"one": sqlite.url, "two": sqlite.url, bad: "sqlite:////no/such"}
+    file.write_text(
+        "".join(
+            f"[filter:{name}]\nconnection = {url}\n"
+            "paste.filter_factory = nova_ext_sts:filter_factory\n"
+            for name, url in urls.items()
+        )
+    )
+    health = Checked(paste_file=str(file)).health()
+    assert health.status == "503 Service Unavailable"
+    assert health.details.startswith(f"[filter:{bad}] instances' database: ")
+    assert ";" not in health.details
+
+
+def test_cells_of_the_same_name_are_told_apart(cells: Cells) -> None:
+    cells.add_cell(3, "cell1", "sqlite:////no/such/file")
+    cells.add_cell(4, "", cells.cells["cell0"].url)
+    details = Checked(api_connection=cells.api.url).health().details
+    assert details.startswith(
+        "cell cell1 00000000-0000-0000-0000-000000000002"
+    )
+    cells.api.execute("DELETE FROM cell_mappings WHERE id = 3")
+    assert f"cell {CELL0[:-1]}3" in (
+        Checked(api_connection=cells.api.url).health().details
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "connection = mysql+pymysql://u:p%40s3cret@127.0.0.1/x",
+        "connection = mysql+pymysql://u:p%(s3cret)s@127.0.0.1/x",
+        "connection = x://u:\ns3cret@127.0.0.1/x",
+    ],
+)
+def test_paste_file_that_cannot_be_read_shows_no_secret(
+    tmp_path: Path, line: str
+) -> None:
+    file = tmp_path / "api-paste.ini"
+    file.write_text(
+        "[filter:one]\n"
+        f"paste.filter_factory = nova_ext_sts:filter_factory\n{line}\n"
+    )
+    health = Checked(paste_file=str(file)).health()
+    assert health.status == "503 Service Unavailable"
+    assert "s3cret" not in health.details
+    assert str(file) in health.details
+    assert "%%" in health.details or "line 4" in health.details
 
 
 @pytest.mark.parametrize(
@@ -192,7 +252,11 @@ def test_paste_file_has_the_filters_own_options(
         ({}, "No database is known that holds the instances: set "),
         ({"connection": "mysql://x"}, "The driver mysqldb, which the URL of"),
         ({"connection": "x", "timeout": "soon"}, "Bad value for the option"),
-        ({"paste_file": "/absent"}, "The paste file /absent cannot be read: "),
+        (
+            {"paste_file": "/absent"},
+            "The paste file /absent cannot be read: No such file or "
+            "directory: mend it, or name another one.",
+        ),
         ({"record_source": "absent"}, "Unknown record source absent in the"),
     ],
 )

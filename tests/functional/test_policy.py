@@ -20,6 +20,8 @@ from nova_ext_sts.opts import GROUP, OPTS
 from tests.applications import Client, answering
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.databases import Database
 
 RULE = policies.RULE
@@ -263,9 +265,8 @@ def test_file_that_is_not_there_is_told(
     client = site.client()
     assert sees(client)
     assert warnings(caplog) == [
-        "There is no policy file polcy.yaml, which policy_file of "
-        "[oslo_policy] names, so that everybody gets states: correct the "
-        "name, or write the file."
+        "There is no polcy.yaml, which policy_file of [oslo_policy] names, so "
+        "that its rules do not hold: correct the name, or make it."
     ]
 
 
@@ -299,10 +300,138 @@ def test_rule_that_names_what_cannot_be_denies_and_is_told(
     )
     assert not sees(site.client(), **CONFIRMED, **ADMIN)
     assert warnings(caplog) == [
-        f"The policy rule {RULE} in {site.file} names admin_or_ownr, which is "
-        "no rule there nor a base rule of Nova's, mine, which leads back to "
-        "itself, so that nobody gets states: correct the name, or define it."
+        f"The policy rule {RULE} in {site.file} rests on admin_or_ownr, which "
+        "is no rule there nor a base rule of Nova's, mine, which leads back "
+        "to itself, so that nobody gets states: correct it."
     ]
+
+
+@pytest.mark.parametrize("check", ["admin", "role:admin or", "is_admin=True"])
+def test_rule_that_does_not_parse_denies_and_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture, check: str
+) -> None:
+    site.rule("not rule:mine", mine=check)
+    assert not sees(site.client(), **CONFIRMED, **ADMIN)
+    assert warnings(caplog) == [
+        f'The policy rule {RULE} in {site.file} rests on mine ("{check}"), '
+        "which does not parse, so that nobody gets states: correct it."
+    ]
+
+
+def test_directory_that_cannot_be_listed_denies_and_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = site.client()
+    directory = site.file.parent / "policy.d"
+    directory.mkdir()
+    assert sees(client)
+    # Root may list every directory; this one is there, and is none.
+    listed = Path.iterdir
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path == directory:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "iterdir", refused)
+        (directory / "one.yaml").write_text("{}")
+        for _ in range(2):
+            assert not sees(client, **CONFIRMED, **ADMIN)
+        assert not sees(site.client())
+    message = (
+        f"The policy file or directory {directory} cannot be read "
+        "(Permission denied), so that nobody gets states: let the service's "
+        "user read it."
+    )
+    # Once for each of the two.
+    assert warnings(caplog) == [message, message]
+    assert sees(client)
+
+
+def test_policy_that_is_gone_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule("!")
+    client = site.client()
+    assert not sees(client)
+    site.file.unlink()
+    for _ in range(2):
+        assert sees(client)
+    assert warnings(caplog) == [
+        f"The policy in {site.file} is gone, so that everybody gets states: "
+        "write it again, if that is not meant."
+    ]
+
+
+def test_swapped_link_is_noticed(site: Site) -> None:
+    """As containers have their configuration changed."""
+    etc = site.file.parent
+    for name, check in (("one", "!"), ("two", "@")):
+        (etc / name).mkdir()
+        (etc / name / "policy.yaml").write_text(json.dumps({RULE: check}))
+    (etc / "data").symlink_to("one")
+    site.file.symlink_to("data/policy.yaml")
+    client = site.client()
+    assert not sees(client)
+    (etc / "new").symlink_to("two")
+    os.replace(etc / "new", etc / "data")
+    assert sees(client)
+
+
+def test_late_thread_leaves_no_old_policy_in_force(site: Site) -> None:
+    site.rule("@")
+    client: Any = site.client()
+    permission = client._application._permission
+    old = permission.policy
+    site.rule("!")
+    assert not sees(client)
+    # A thread that has read before the change, and comes after it.
+    permission.policy = old
+    assert not sees(client)
+
+
+def test_user_without_a_home_loads_the_filter(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    site.rule("!")
+    assert not sees(site.client())
+
+
+def test_directories_that_are_named_and_absent_are_told(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.configure("[oslo_policy]\npolicy_dirs = polcy.d\n")
+    site.rule("role:reader")
+    assert sees(site.client(), **CONFIRMED, **READER)
+    assert warnings(caplog) == [
+        "There is no polcy.d, which policy_dirs of [oslo_policy] names, so "
+        "that its rules do not hold: correct the name, or make it."
+    ]
+
+
+def test_rules_in_the_old_syntax_are_read(site: Site) -> None:
+    for check, expected in ([["!"]], False), ([["role:x"], ["@"]], True):
+        site.file.write_text(json.dumps({RULE: check}))
+        assert sees(site.client()) is expected
+
+
+def test_policy_is_checked_once_for_a_request(site: Site) -> None:
+    site.rule("role:reader")
+    counted: list[str] = []
+
+    class Context(RequestContext):
+        def to_policy_values(self) -> Any:
+            counted.append("checked")
+            return super().to_policy_values()
+
+    environ: Any = {"nova.context": Context(roles=["reader"], overwrite=False)}
+    body = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}'
+    response = site.client(body).get("/servers", **environ)
+    assert response.body.count(b"OS-EXT-STS:vm_state") == 1
+    assert counted == ["checked"]
 
 
 def test_default_rule_stands_for_unknown_ones(
@@ -321,8 +450,9 @@ def test_context_that_is_none_denies(
     for _ in range(3):
         assert not sees(client, **{"nova.context": "no context"})
     (warning,) = warnings(caplog)
-    assert warning.startswith(
-        f"The policy rule {RULE} cannot be checked, which denies: Attribute"
+    assert warning == (
+        f"The policy rule {RULE} cannot be checked, which denies: it raised "
+        "AttributeError."
     )
 
 

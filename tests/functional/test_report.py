@@ -95,14 +95,14 @@ def test_log_has_one_line_for_an_extended_response(
     client.get("/v2.1/servers/detail", **request)
     (line,) = lines(caplog)
     assert re.fullmatch(
-        r"extended call=detail request=req-1 servers=3 found=3 "
+        r"extended call=detail request=req-1 servers=3 found=3 cells=2 "
         r"lookup_ms=\d+\.\d splice_ms=\d+\.\d",
         line,
     )
     cells.cells["cell1"].execute("DROP TABLE instances")
     client.get("/v2.1/servers")
     assert lines(caplog)[1].startswith(
-        "extended call=list request=- servers=3 found=2 lookup_ms="
+        "extended call=list request=- servers=3 found=2 cells=2 lookup_ms="
     )
 
 
@@ -134,4 +134,4 @@ def test_null_states_are_not_found(
         missing_record="null",
     )
     assert client.get("/servers").body.count(b"OS-EXT-STS:vm_state") == 2
-    assert " servers=2 found=1 " in lines(caplog)[0]
+    assert " servers=2 found=1 cells=- " in lines(caplog)[0]

@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_upgradecheck.upgradecheck import Code
 
 from nova_ext_sts.cmd import status
+from nova_ext_sts.cmd.privileges import needed
 from nova_ext_sts.policies import RULE
 from tests.cells import Cells
 from tests.databases import SERVERS, Database, made
@@ -310,12 +311,13 @@ def test_cell_that_is_down_is_told_of(site: Site, cells: Cells) -> None:
     result, details = checks["Databases"]
     assert result == FAILURE
     for text in (
-        "The cell down (sqlite:////no/such/file) cannot be asked: unable to "
-        "open database file.",
-        "The cell odd cannot be asked: its database_connection is a template "
+        "The cell down (sqlite:////no/such/file) cannot be asked (unable to "
+        "open database file): see that it runs, and that its URL is right "
+        "(cell_connection).",
+        "The cell odd cannot be asked (its database_connection is a template "
         "that cannot be filled: set connection in [extended_status], or",
-        "The cell cell9 cannot be asked: cell_connection names it, and there "
-        "is no such cell.",
+        "The cell cell9 cannot be asked (cell_connection names it, and there "
+        "is no such cell): see",
     ):
         assert text in details
     result, details = checks["Cells"]
@@ -336,7 +338,8 @@ def test_api_database_that_is_down_leaves_cells_unchecked(
     assert code == FAILURE
     assert checks["Databases"].details == (
         f"The API database (mysql://127.0.0.1:{silent.port}/x) cannot be "
-        "asked: no answer in 0.5 s."
+        "asked (no answer in 0.5 s): see that it runs, and that its URL is "
+        "right (api_connection)."
     )
     for title in ("Schema", "Privileges", "Cells", "Database users"):
         assert checks[title].result == WARNING, title
@@ -367,7 +370,9 @@ def test_one_database_is_enough(site: Site, sqlite: Database) -> None:
         f"The instances' database ({place}) has no users."
     )
     assert checks["Cells"].details == "No cells are read."
-    assert checks["Calls"].details == "show are extended, and list is not."
+    assert checks["Calls"].details == (
+        "By [filter:extended_status], these calls are extended: show."
+    )
     assert checks["Configuration"].details == (
         f"[filter:extended_status] with {site.file}: records are read from "
         "the source database."
@@ -416,10 +421,18 @@ def test_options_of_the_filters_own_section_are_seen(
     # The first knows no database.
     assert code == FAILURE
     assert checks["Configuration"].details.startswith(
-        "No database is known that holds the instances: set connection in"
+        f"[filter:extended_status] of {site.paste}: No database is known that "
+        "holds the instances: set connection in"
     )
     assert "[filter:third] with" in checks["Configuration"].details
-    assert checks["Calls"].details == "detail are extended, and list is not."
+    for text in (
+        "By [filter:extended_status], these calls are extended: detail, list, "
+        "show. In list, Nova's own response schemas, and Tempest's, allow no "
+        "more members: a site that is tested against them sets calls = "
+        "detail,show.",
+        "By [filter:third], these calls are extended: detail.",
+    ):
+        assert text in checks["Calls"].details
     assert checks["Databases"].result == SUCCESS
 
 
@@ -469,48 +482,153 @@ def test_without_a_paste_file_the_check_says_what_it_cannot_see(
     assert code == WARNING
     unseen = (
         WARNING,
-        "Not checked: no paste file was read; name the one with the filter "
-        "with --paste-file.",
+        "Not checked: no paste file was read: name the one with the filter "
+        "with --paste-file, before upgrade check.",
     )
     assert checks["Pipeline"] == checks["Health checks"] == unseen
     assert checks["Configuration"].details.endswith(status.UNSEEN)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("s3cret\n", "line 1 stands before every [section]"),
+        ("[filter:x]\na=1\n s3cret\nb s3cret\n", "line 4 is none of a conf"),
+        ("[filter:x]\n[filter:x]\n", "line 2 begins a section that there is"),
+        ("[filter:x]\na = 1\na = s3cret\n", "line 3 sets an option that its"),
+        ("\xff", "it is not in UTF-8"),
+        (None, "No such file or directory"),
+    ],
+)
 def test_paste_file_that_cannot_be_read_is_told_of(
-    site: Site, sqlite: Database
+    site: Site, sqlite: Database, text: str | None, why: str
 ) -> None:
     site.configure(f"connection = {sqlite.url}")
-    for text in ("no section", "[filter:x]\n[filter:x]\n", "\xff"):
+    site.paste.unlink()
+    if text is not None:
         site.paste.write_bytes(text.encode("latin-1"))
-        code, checks = site.check()
-        assert code == FAILURE
-        assert checks["Configuration"].details.startswith(
-            f"The paste file {site.paste} cannot be read: "
-        )
+    code, checks = site.check("--paste-file", str(site.paste))
+    assert code == FAILURE
+    details = checks["Configuration"].details
+    assert details.startswith(
+        f"The paste file {site.paste} cannot be read: {why}"
+    )
+    assert details.endswith(": mend it, or name another one.")
+    assert checks["Pipeline"] == (
+        WARNING,
+        f"Not checked: the paste file {site.paste} cannot be read.",
+    )
+    assert "s3cret" not in str(checks)
 
 
 @pytest.mark.parametrize(
     ("option", "details"),
     [
-        (
-            "calls = lits",
-            "Bad value for the option calls of [extended_status]",
-        ),
+        ("calls = lits", "Bad value for the option calls of [extended_stat"),
         ("record_source = cels", "Unknown record source cels in the option"),
         ("connection = s3cret", "The URL of the instances' database does not"),
     ],
 )
-def test_bad_option_is_told_of(site: Site, option: str, details: str) -> None:
+@pytest.mark.parametrize("has_paste", [True, False])
+def test_bad_option_is_told_of(
+    site: Site, option: str, details: str, has_paste: bool
+) -> None:
+    where = f"[filter:extended_status] of {site.paste}: "
+    if not has_paste:
+        site.paste.unlink()
+        where = ""
     site.configure(option)
     code, checks = site.check()
     assert code == FAILURE
-    assert checks["Configuration"].details.startswith(details)
-    for title in ("Databases", "Schema", "Privileges", "Cells", "Calls"):
+    assert checks["Configuration"].details.startswith(f"{where}{details}")
+    for title in ("Databases", "Schema", "Privileges", "Cells"):
         assert checks[title] == (
             WARNING,
             "Not checked: there is no configuration that can work.",
         )
     assert "s3cret" not in str(checks)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("timeout = soon", "Bad value for the option timeout in the section"),
+        ("timeot = 3", "Unknown option timeot in the section of the filter:"),
+        ("connection = x://u:p%40s3cret@h/x", ""),
+        ("oslo_config_project = x\noslo_config_file = /no/such", "Failed"),
+    ],
+)
+def test_bad_option_of_the_filters_own_section_names_the_section(
+    site: Site, line: str, what: str
+) -> None:
+    site.configure("connection = sqlite://")
+    site.paste.write_text(
+        USUAL.replace(
+            "nova_ext_sts:filter_factory\n",
+            f"nova_ext_sts:filter_factory\n{line}\n",
+        )
+    )
+    code, checks = site.check()
+    section = f"[filter:extended_status] of {site.paste}"
+    assert code == FAILURE
+    assert checks["Calls"].result == WARNING
+    assert checks["Configuration"].details.startswith(
+        f"{section}: {what}"
+        if what
+        else f"{section} has a % that stands for nothing in connection: write "
+        "each % as %%."
+    )
+    assert "s3cret" not in str(checks)
+
+
+def test_option_that_there_is_not_is_told_of(
+    site: Site, sqlite: Database
+) -> None:
+    directory = site.directory / "conf.d"
+    directory.mkdir()
+    more = directory / "more.conf"
+    more.write_text("[extended_status]\nzzz = 1\ntimeot = 2\n")
+    site.configure(f"connection = {sqlite.url}", "max_conections = 3")
+    code, checks = site.check("--config-dir", str(directory))
+    assert code == FAILURE
+    for text in (
+        f"[extended_status] of {site.file} has an option max_conections, "
+        "which there is not: write max_connections.",
+        f"[extended_status] of {more} has an option timeot, which there is "
+        "not: write timeout.",
+        f"[extended_status] of {more} has an option zzz, which there is not: "
+        "take it away.",
+    ):
+        assert text in checks["Configuration"].details
+
+
+@pytest.mark.parametrize("system", SERVERS)
+def test_column_of_urls_is_needed_for_mapped_cells_alone(
+    site: Site, readable: tuple[Cells, dict[str, str], Reader]
+) -> None:
+    cells, urls, reader = readable
+    configure_reader(site, cells, urls)
+    reader.may_read(cells.api, "urls")
+    result, details = site.check()[1]["Privileges"]
+    assert result == WARNING
+    assert "more than is needed: SELECT (database_connection) on " in details
+
+
+@pytest.mark.parametrize("system", SERVERS)
+def test_column_of_urls_that_is_missing_is_told_of(
+    site: Site, readable: tuple[Cells, dict[str, str], Reader]
+) -> None:
+    _, urls, reader = readable
+    site.configure(
+        f"api_connection = {urls['api']}",
+        f"cell_connection = cell0={urls['cell0']}",
+    )
+    code, checks = site.check()
+    assert code == FAILURE
+    result, details = checks["Privileges"]
+    assert result == FAILURE
+    assert details.startswith(f"The user {reader.name} of the API database (")
+    assert "or name the cells in cell_connection" in details
 
 
 def test_record_source_of_others_is_asked(
@@ -545,8 +663,8 @@ def pipeline(stages: str, more: str = "") -> str:
             "The filter extended_status is in no pipeline of {file}: add it "
             "right before the application. "
             "[composite:openstack_compute_api_v21] keystone of {file} ends in "
-            "Nova's API and is without the filter: add extended_status before "
-            "the application.",
+            "Nova's API and is without the filter: add it right before the "
+            "application.",
         ),
         (
             USUAL.replace("nova_ext_sts:filter_factory", "other:factory"),
@@ -560,30 +678,31 @@ def pipeline(stages: str, more: str = "") -> str:
             FAILURE,
             "[composite:openstack_compute_api_v21] keystone of {file} names "
             "extended_staus, which no section defines (is extended_status "
-            "meant?): correct the name.",
+            "meant?): correct it.",
         ),
         (
             pipeline("extended_status compressed osapi_compute_app_v21"),
             WARNING,
-            "compressed comes after extended_status, and what it has "
-            "compressed would be decoded again, and sent so: move "
-            "extended_status right before the application.",
+            "In [composite:openstack_compute_api_v21] keystone of {file}, "
+            "extended_status is in the wrong place: compressed comes after "
+            "it, and what it has compressed would be decoded again, and sent "
+            "so: move it right before the application.",
         ),
         (
             USUAL.replace("faultwrap auth", "extended_status auth").replace(
                 "keystonecontext extended_status", "faultwrap keystonecontext"
             ),
             WARNING,
-            "keystonecontext comes after extended_status, and the policy "
-            "knows the caller only behind it: move",
+            "keystonecontext comes after it, and the policy knows the caller "
+            "only behind it: move",
         ),
         (
             USUAL.replace("faultwrap auth", "extended_status auth").replace(
                 "keystonecontext extended_status", "faultwrap keystonecontext"
             ),
             WARNING,
-            "faultwrap comes after extended_status, and an error in between "
-            "would not become one of Nova's faults: move",
+            "faultwrap comes after it, and an error in between would not "
+            "become one of Nova's faults; keystonecontext comes",
         ),
         (
             pipeline("extended_status extended_status osapi_compute_app_v21"),
@@ -617,7 +736,8 @@ def pipeline(stages: str, more: str = "") -> str:
                 "pipeline = compressed osapi_compute_app_v21\n",
             ),
             WARNING,
-            "In [pipeline:main] of {file}, compressed comes after",
+            "In [pipeline:main] of {file}, extended_status is in the wrong "
+            "place: compressed comes after it",
         ),
         (
             pipeline(
@@ -631,6 +751,69 @@ def pipeline(stages: str, more: str = "") -> str:
             ),
             WARNING,
             "The filter is in [app:other] of {file}.",
+        ),
+        (
+            USUAL.replace(
+                "nova_ext_sts:filter_factory", "nova_ext_st:factory"
+            ),
+            FAILURE,
+            "[filter:extended_status] of {file} is made by nova_ext_st:factory"
+            " (is nova_ext_sts:filter_factory meant?): correct it.",
+        ),
+        (
+            USUAL.replace(
+                "paste.filter_factory = nova_ext_sts", "factory = x"
+            ),
+            FAILURE,
+            "[filter:extended_status] of {file} has neither use nor "
+            "paste.filter_factory: for the filter, write "
+            "paste.filter_factory = nova_ext_sts:filter_factory.",
+        ),
+        (
+            pipeline("osapi_compute_app_v21 extended_status"),
+            FAILURE,
+            "names osapi_compute_app_v21, which is an application, which has "
+            "to come last: correct it.",
+        ),
+        (
+            pipeline("osapi_compute_app_v21 extended_status"),
+            FAILURE,
+            "names extended_status, which is a filter, which an application "
+            "has to follow: correct it.",
+        ),
+        (
+            pipeline("egg:nova-ext-sts#extended_status osapi_compute_app_v21"),
+            SUCCESS,
+            "The filter is in [composite:openstack_compute_api_v21] keystone",
+        ),
+        (
+            pipeline(
+                "wrapped",
+                "[filter-app:wrapped]\n"
+                "paste.filter_factory = nova_ext_sts:filter_factory\n"
+                "next = osapi_compute_app_v21\n",
+            ),
+            SUCCESS,
+            "The filter is in [composite:openstack_compute_api_v21] keystone",
+        ),
+        (
+            # In front of Nova's own urlmap, it stands outside of all.
+            pipeline(
+                "osapi_compute_app_v21",
+                "[pipeline:main]\n"
+                "pipeline = extended_status mapped\n"
+                "[composite:mapped]\n"
+                "use = call:nova.api.openstack.urlmap:urlmap_factory\n"
+                "/v2.1/+: openstack_compute_api_v21\n",
+            ),
+            WARNING,
+            "In [pipeline:main] of {file}, extended_status is in the wrong "
+            "place: faultwrap comes after it, and an error in between would "
+            "not become one of Nova's faults; authtoken comes after it, and "
+            "the policy knows the caller only behind it; keystonecontext "
+            "comes after it, and the policy knows the caller only behind it: "
+            "move it right before the application. The filter is in "
+            "[pipeline:main] of {file}.",
         ),
         (
             # A circle, and a section that is none: paste says so itself.
@@ -691,16 +874,46 @@ def test_mistyped_factory_is_told_of(
     [
         ("", SUCCESS, "There is none in {file}."),
         (
-            "backends = extended_status, disable_by_file\nconnection = x\n",
+            "backends = extended_status, disable_by_file\n"
+            "connection = sqlite:////no/such\n",
             SUCCESS,
             "[app:health] of {file} asks whether records can be read.",
+        ),
+        (
+            "backends = extended_status\npaste_file = /no/such\n",
+            FAILURE,
+            "[app:health] of {file} can never be well: The paste file "
+            "/no/such cannot be read: No such file or directory: mend it, or "
+            "name another one.",
+        ),
+        (
+            "backends = extended_status\noslo_config_project = x\n"
+            "oslo_config_file = {own}\n",
+            SUCCESS,
+            "[app:health] of {file} asks whether records can be read.",
+        ),
+        (
+            # The configuration file's stand for it.
+            "detailed = true\n",
+            SUCCESS,
+            "[app:health] of {file} asks whether records can be read.",
+        ),
+        (
+            "backend = extended_status\nbackends = disable_by_file\n",
+            FAILURE,
+            "[app:health] of {file} has an option backend, which there is not "
+            "(is backends meant?): correct it. [app:health] of {file} does "
+            "not ask whether records can be read: add extended_status to "
+            "backends, if it should.",
         ),
         (
             "backends = extended_staus\n",
             FAILURE,
             "[app:health] of {file} names the backend extended_staus, which "
             "is not installed (is extended_status meant?), and so is always "
-            "well: correct backends.",
+            "well: correct backends. [app:health] of {file} does not ask "
+            "whether records can be read: add extended_status to backends, if "
+            "it should.",
         ),
         (
             "backends = extended_status\napi_conection = x\nsome_path = y\n",
@@ -714,8 +927,14 @@ def test_mistyped_factory_is_told_of(
 def test_health_checks_are_judged(
     site: Site, sqlite: Database, section: str, result: Code, details: str
 ) -> None:
-    site.configure(f"connection = {sqlite.url}")
+    own = site.directory / "own.conf"
+    own.write_text(f"[extended_status]\nconnection = {sqlite.url}\n")
+    site.configure(
+        f"connection = {sqlite.url}",
+        more="[healthcheck]\nbackends = extended_status",
+    )
     factory = "paste.app_factory = oslo_middleware:Healthcheck.app_factory"
+    section = section.replace("{own}", str(own))
     more = f"[app:health]\n{factory}\n{section}" if section else ""
     site.paste.write_text(f"{USUAL}\n{more}")
     check = site.check()[1]["Health checks"]
@@ -735,7 +954,13 @@ def test_health_checks_are_judged(
         (
             {RULE: "rule:admin_ap"},
             FAILURE,
-            f"The policy rule {RULE} in {{file}} names admin_ap, which is no",
+            f"The policy rule {RULE} in {{file}} rests on admin_ap, which is",
+        ),
+        (
+            {"compute_extension:extended_status": "rule:admin_api"},
+            WARNING,
+            "{file} has a rule compute_extension:extended_status, which "
+            f"nothing asks for: is {RULE} meant? {RULE} is",
         ),
         (
             {"os_compute_api:os-extended-volumes": "!"},
@@ -770,6 +995,12 @@ def test_check_that_raises_is_not_fine(
     result, details = site.check()[1]["Policy"]
     assert result == WARNING
     assert details.startswith("Not checked: it raised ")
+
+
+def test_statements_of_others_need_nothing_that_is_known() -> None:
+    assert needed([("x", "SHOW TABLES"), ("x", "SELECT a FROM b")]) == {
+        ("x", "b"): {"a"}
+    }
 
 
 def run(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:

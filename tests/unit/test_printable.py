@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_ext_sts.records.printable import printable
+from nova_ext_sts.printable import printable
 
 
 @pytest.mark.parametrize(

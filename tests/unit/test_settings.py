@@ -176,63 +176,64 @@ BAD = [
         {"conection": "sqlite://"},
         "Unknown option conection in the section of the filter: the options "
         "are announce, api_connection, calls, cell_connection, connection, "
-        "max_body_size, max_connections, missing_record, on_error, overwrite, "
-        "record_source, server_timing, timeout.",
+        "max_body_size, max_connections, missing_record, on_error, "
+        "overwrite, record_source, server_timing, timeout.",
     ),
     (
         {"calls": "list,shows"},
-        "Bad value for the option calls of [extended_status]: Valid values "
-        "are [list, detail, show], but found 'shows'.",
+        "Bad value for the option calls in the section of the filter: Valid "
+        "values are [list, detail, show], but found 'shows'.",
     ),
     (
         {"timeout": "soon"},
-        "Bad value for the option timeout of [extended_status]: could not "
-        "convert string to float: 'soon'.",
+        "Bad value for the option timeout in the section of the filter: "
+        "could not convert string to float: 'soon'.",
     ),
     (
         {"timeout": ""},
-        "Bad value for the option timeout of [extended_status]: it is empty.",
+        "Bad value for the option timeout in the section of the filter: it "
+        "is empty.",
     ),
     (
         {"max_body_size": " "},
-        "Bad value for the option max_body_size of [extended_status]: it is "
-        "empty.",
+        "Bad value for the option max_body_size in the section of the "
+        "filter: it is empty.",
     ),
     (
         {"timeout": float("nan")},
-        "Bad value for the option timeout of [extended_status]: nan is no "
-        "number of seconds.",
+        "Bad value for the option timeout in the section of the filter: nan "
+        "is no number of seconds.",
     ),
     (
         {"timeout": float("inf")},
-        "Bad value for the option timeout of [extended_status]: Should be "
-        "less than or equal to 3600.",
+        "Bad value for the option timeout in the section of the filter: "
+        "Should be less than or equal to 3600.",
     ),
     (
         {"max_connections": []},
-        "Bad value for the option max_connections of [extended_status]: "
-        "int() argument must be a string, a bytes-like object or a real "
-        "number, not 'list'.",
+        "Bad value for the option max_connections in the section of the "
+        "filter: int() argument must be a string, a bytes-like object or a "
+        "real number, not 'list'.",
     ),
     (
         {"cell_connection": 1},
-        "Bad value for the option cell_connection of [extended_status]: write "
-        "a $ as $$.",
+        "Bad value for the option cell_connection in the section of the "
+        "filter: write a $ as $$.",
     ),
     (
         {"max_connections": 0},
-        "Bad value for the option max_connections of [extended_status]: "
-        "Should be greater than or equal to 1.",
+        "Bad value for the option max_connections in the section of the "
+        "filter: Should be greater than or equal to 1.",
     ),
     (
         {"on_error": "ignore"},
-        "Bad value for the option on_error of [extended_status]: Valid values "
-        "are [omit, fail], but found 'ignore'.",
+        "Bad value for the option on_error in the section of the filter: "
+        "Valid values are [omit, fail], but found 'ignore'.",
     ),
     (
         {"cell_connection": "s3cret"},
-        "Bad value for the option cell_connection of [extended_status]: write "
-        "NAME_OR_UUID=URL.",
+        "Bad value for the option cell_connection of [extended_status]: "
+        "write NAME_OR_UUID=URL.",
     ),
     (
         {},
@@ -362,9 +363,11 @@ def test_bad_value_in_the_file_is_one_sentence(
     conf = configured("[extended_status]\nmax_body_size = big\n")
     with pytest.raises(ConfigurationError) as raised:
         settings.read(conf, {})
-    assert str(raised.value).startswith(
+    (file,) = conf.config_file
+    assert str(raised.value) == (
         "Bad value for the option max_body_size of [extended_status]: Value "
-        "for option max_body_size from LocationInfo("
+        f"for option max_body_size from {file} is not valid: invalid literal "
+        "for int() with base 10: 'big'."
     )
 
 
