@@ -10,6 +10,7 @@ from oslo_middleware.healthcheck import pluginbase
 from nova_ext_sts import records, settings
 from nova_ext_sts.opts import OPTS
 from nova_ext_sts.pastefile import PasteFile
+from nova_ext_sts.printable import printable
 from nova_ext_sts.records.probing import probe
 from nova_ext_sts.settings import ConfigurationError
 
@@ -69,6 +70,9 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
         except ConfigurationError as error:
             # Raised here, it would be logged, and all be well without it.
             self.fault = str(error)
+        except Exception as error:
+            # A record source may be anybody's.
+            self.fault = f"making it raised {type(error).__name__}."
 
     def healthcheck(self, server_port: int) -> pluginbase.HealthcheckResult:
         """Say whether records can be read now.
@@ -92,13 +96,13 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
             return pluginbase.HealthcheckResult(
                 available=False,
                 reason="states cannot be read",
-                details="; ".join(troubles),
+                details=printable("; ".join(troubles)),
             )
         details = f"Can be read: {', '.join(names)}."
         if not self.conf.get(PASTE_FILE):
             details = f"{details} {UNSEEN}"
         return pluginbase.HealthcheckResult(
-            available=True, reason="OK", details=details
+            available=True, reason="OK", details=printable(details)
         )
 
     def _settings(self) -> dict[str, Settings]:

@@ -16,7 +16,7 @@ from oslo_middleware import base
 from paste.deploy import loadwsgi
 
 from nova_ext_sts import settings
-from nova_ext_sts.settings import ConfigurationError
+from nova_ext_sts.settings import ConfigurationError, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ _FACTORIES = (
     "paste.composite_factory",
     "paste.composit_factory",
 )
-_OURS = re.compile(r"(egg:)?nova[-_]ext[-_]sts\b")
+_OURS = re.compile(r"(egg:)?nova[-_]ext[-_]sts\b", re.IGNORECASE)
 FACTORY = "nova_ext_sts:filter_factory"
 
 #: The kinds of section that paste.deploy knows, by what can be named there.
@@ -74,6 +74,7 @@ class PasteFile:
         self.path = path
         try:
             self._loader = loadwsgi.ConfigLoader(path)
+            self._loader.parser.defaults()
         except OSError as error:
             raise _unreadable(path, str(error.strerror)) from error
         except UnicodeError as error:
@@ -127,7 +128,7 @@ class PasteFile:
         try:
             return settings.read(configuration_of(own, conf), own)
         except (ConfigurationError, cfg.Error) as error:
-            raise ConfigurationError(f"{section}: {error}") from None
+            raise ConfigurationError(f"{section}: {said(error)}") from None
 
     def factories(self) -> dict[str, str]:
         """Return what makes each filter."""
@@ -328,6 +329,8 @@ def _place_of(error: configparser.Error) -> str:
     lines = [number for number, _ in getattr(error, "errors", ())]
     lines = lines or [getattr(error, "lineno", None)]
     numbers = ", ".join(map(str, lines))
+    if isinstance(error, configparser.InterpolationError):
+        return f"the % in {error.option} of [DEFAULT] stands for nothing"
     return {
         configparser.DuplicateOptionError: f"line {numbers} sets an option "
         "that its section has already",

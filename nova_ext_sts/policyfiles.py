@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oslo_config import cfg
@@ -41,13 +40,14 @@ def read(conf: cfg.ConfigOpts, before: Policy | None = None) -> Policy:
     """
     try:
         # In this order: what appears in between is seen the next time.
-        places = _stamped(_places(conf))
+        places = _places(conf)
+        watched = _stamped(places)
         # A new one each time: one that is changed while other threads use it
         # would deny them what both the old and the new rules allow.
         enforcer = new_enforcer(conf)
         names = [enforcer.policy_file, *conf.oslo_policy.policy_dirs]
-        files = _stamped(_files(conf, names))
-        watched = {**places, **files}
+        files = _stamped(_files(conf, names, places))
+        watched |= files
     except cfg.NotInitializedError:
         # A service without configuration files has no policy file.
         return Policy({}, {}, None, is_open=True)
@@ -133,9 +133,11 @@ def _faults(
     except KeyError:
         yield f"{name}, which is no rule there nor a base rule of Nova's"
         return
-    text = getattr(enforcer.file_rules.get(name), "check_str", None)
-    is_text = isinstance(text, str) and text.strip() != "!"
-    if is_text and str(check) == "!":
+    text = getattr(enforcer.file_rules.get(name), "check_str", "!")
+    if not isinstance(text, str | list):
+        # oslo.policy lets everybody pass; to YAML, a ! without quotes is null.
+        yield f"{name}, which has no text as its check"
+    elif str(check) == "!" and isinstance(text, str) and text.strip() != "!":
         # oslo.policy makes a check that nobody passes of it.
         yield f'{name} ("{text}"), which does not parse'
     for named in _named(check):
@@ -153,18 +155,33 @@ def _named(check: Any) -> Iterator[str]:
         yield from _named(check.rule)
 
 
-def _files(conf: cfg.ConfigOpts, names: Iterable[str]) -> list[Path]:
+def _files(
+    conf: cfg.ConfigOpts, names: Iterable[str], places: Iterable[str]
+) -> list[str]:
     """Return the policy files and directories that there are.
 
-    :raises OSError: a directory cannot be listed
+    :raises OSError: one is there and cannot be read
     """
-    paths = [Path(path) for path in map(conf.find_file, names) if path]
-    directories = [path for path in paths if path.is_dir()]
-    return paths + [each for path in directories for each in path.iterdir()]
+    found = [path for path in map(conf.find_file, names) if path]
+    for path in [*found]:
+        if os.path.isdir(path):
+            found += [os.path.join(path, each) for each in os.listdir(path)]
+    for path in found:
+        # oslo.policy takes one that cannot be opened for an empty one.
+        if not os.path.isdir(path):
+            with open(path, "rb"):
+                pass
+    for place in places:
+        for name in names:
+            path = os.path.join(place, name)
+            # A link whose target is away is no file to oslo.config.
+            if os.path.islink(path) and not os.path.exists(path):
+                os.stat(path)
+    return found
 
 
-def _places(conf: cfg.ConfigOpts) -> Iterator[Path]:
-    """Yield the directories that change when a policy file appears.
+def _places(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the directories in which a policy file may appear.
 
     oslo.config looks beside the configuration, and where a name says; what
     appears elsewhere, in a home or in /etc, is seen when the service starts.
@@ -176,14 +193,20 @@ def _places(conf: cfg.ConfigOpts) -> Iterator[Path]:
         raise cfg.NotInitializedError from None
     if project:
         beside += [f"~/.{project}", f"/etc/{project}"]
-    # Without a home, "~" stays, and is no directory.
-    paths = map(os.path.abspath, map(os.path.expanduser, beside))
-    yield from filter(Path.is_dir, map(Path, dict.fromkeys(paths)))
     options = conf.oslo_policy
-    for name in (options.policy_file, *options.policy_dirs):
-        if os.path.isabs(name):
-            # What is not there yet appears in the next directory up.
-            yield next(each for each in Path(name).parents if each.is_dir())
+    places: list[str] = []
+    # Not pathlib's, which raises for a directory that may not be looked at.
+    for path in map(os.path.abspath, map(os.path.expanduser, beside)):
+        for name in (options.policy_file, *options.policy_dirs):
+            # A name may have a directory in it, or a whole path.
+            place = os.path.dirname(os.path.join(path, name))
+            if os.path.isabs(name):
+                # What is not there yet appears in the next one up.
+                while not os.path.isdir(place):
+                    place = os.path.dirname(place)
+            if os.path.isdir(place):
+                places.append(place)
+    return list(dict.fromkeys(places))
 
 
 def _absent(conf: cfg.ConfigOpts) -> str:
@@ -205,8 +228,8 @@ def _absent(conf: cfg.ConfigOpts) -> str:
     return ""
 
 
-def _stamped(paths: Iterable[Path]) -> dict[str, object]:
-    return {str(path): _stamp(str(path)) for path in paths}
+def _stamped(paths: Iterable[str]) -> dict[str, object]:
+    return {path: _stamp(path) for path in paths}
 
 
 def _stamp(path: str) -> object:
@@ -215,4 +238,5 @@ def _stamp(path: str) -> object:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # The time of the last change cannot be set back, but has ticks.
+    return status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev

@@ -159,16 +159,24 @@ def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
         ) as error:
             place = OWN_SECTION if name in local else f"of [{GROUP}]"
             # A secret may stand in the value that the error repeats.
-            why = "write a $ as $$" if opt.secret else _placed(str(error))
+            why = "write a $ as $$" if opt.secret else said(error)
             raise ConfigurationError(
                 f"Bad value for the option {name} {place}: {why}."
             ) from None
     return values
 
 
-def _placed(error: str) -> str:
-    """Return an error of oslo.config's with the file alone of a location."""
-    return re.sub(r"LocationInfo\(.*?, detail='(.*?)'\)", r"\1", error)
+def said(error: Exception) -> str:
+    """Return what an error of oslo.config's says, without what a file does.
+
+    A line that does not parse may hold a password.
+    """
+    if isinstance(error, cfg.ConfigFileParseError):
+        line = re.search(r"at \S*?:(\d+)", str(error))
+        where = f" at line {line[1]}" if line else ""
+        return f"{error.config_file} does not parse{where}"
+    # Of where a value stands, the file.
+    return re.sub(r"LocationInfo\(.*?, detail='(.*?)'\)", r"\1", str(error))
 
 
 def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, given: Any) -> Any:
@@ -250,7 +258,9 @@ def _cell_connections(entries: Iterable[str]) -> dict[str, str]:
     connections = {}
     for entry in entries:
         cell, equals, url = entry.partition("=")
-        if not (cell.strip() and equals and url.strip()):
+        # A URL without a name may have an = in its query.
+        is_named = cell.strip() and "://" not in cell
+        if not (is_named and equals and url.strip()):
             raise ConfigurationError(
                 f"Bad value for the option cell_connection of [{GROUP}]: "
                 "write NAME_OR_UUID=URL."

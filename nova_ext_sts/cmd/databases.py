@@ -64,8 +64,7 @@ def examined(asked: Asked, settings: Settings, needed: Needed) -> Examined:
     timeout = settings.timeout
     if database is None:
         return Examined(asked, settings, "", "", asked.fault, [], [], None)
-    user = database.url.username or ""
-    found = Examined(asked, settings, database.place, user, "", [], [], None)
+    found = Examined(asked, settings, database.place, "", "", [], [], None)
     for select in asked.selects:
         trouble = _trouble(database, select, timeout)
         if _ABSENT.search(trouble):
@@ -73,8 +72,15 @@ def examined(asked: Asked, settings: Settings, needed: Needed) -> Examined:
         elif _DENIED.search(trouble):
             found.denied.append(trouble)
         elif trouble:
-            return found._replace(trouble=trouble)
-    return found._replace(excess=_excess(database, timeout, needed))
+            return found._replace(
+                user=database.url.username or "", trouble=trouble
+            )
+    return found._replace(
+        user=_user(database, timeout),
+        # It may have failed before, when the cells were asked for.
+        trouble="" if found.absent or found.denied else asked.fault,
+        excess=_excess(database, timeout, needed),
+    )
 
 
 def _trouble(database: ReadOnlyDatabase, select: str, timeout: float) -> str:
@@ -86,6 +92,18 @@ def _trouble(database: ReadOnlyDatabase, select: str, timeout: float) -> str:
     except RecordsUnavailable as error:
         return error.reason.removeprefix(f"{database.settings.name}: ")
     return ""
+
+
+def _user(database: ReadOnlyDatabase, timeout: float) -> str:
+    """Return as whom a database is read, as it says itself."""
+    user = database.url.username or ""
+    with contextlib.suppress(RecordsUnavailable):
+        if QUESTIONS[database.url.get_backend_name()]:
+            deadline = time.monotonic() + timeout
+            reading = database.read("SELECT CURRENT_USER", deadline=deadline)
+            ((user,),) = reading.rows()
+    # MariaDB and MySQL add from where.
+    return str(user).partition("@")[0]
 
 
 def _excess(

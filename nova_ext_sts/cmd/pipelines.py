@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from oslo_middleware.healthcheck.opts import HEALTHCHECK_OPTS
 from stevedore import extension
 
-from nova_ext_sts.cmd.findings import Finding, failure, fine, warning
+from nova_ext_sts.cmd.findings import (
+    Finding,
+    failure,
+    fine,
+    unchecked,
+    warning,
+)
 from nova_ext_sts.healthcheck import PASTE_FILE, ExtendedStatusHealthcheck
 from nova_ext_sts.opts import OPTS
 from nova_ext_sts.pastefile import FACTORY, configuration_of
@@ -50,7 +56,8 @@ BEFORE = (
         "an error in between would not become one of Nova's faults",
     ),
     Place(
-        r"nova\.api\.(auth:|openstack\.auth:NoAuth)|keystonemiddleware\b",
+        r"nova\.api\.(auth:|openstack\.auth:NoAuth)|"
+        r"(egg:)?keystonemiddleware\b",
         "the policy knows the caller only behind it",
     ),
     Place(
@@ -130,6 +137,11 @@ def _unmade(file: PasteFile) -> Iterator[Finding]:
 def _unknown(file: PasteFile, pipeline: Pipeline) -> Iterator[Finding]:
     *filters, _ = pipeline.stages
     for stage in pipeline.stages:
+        if stage.factory.startswith("config:"):
+            yield unchecked(
+                f"{pipeline.name} of {file.path} goes on in another file, "
+                f"{stage.factory}."
+            )
         if stage.factory:
             continue
         is_filter = stage in filters

@@ -15,7 +15,7 @@ Needed = Mapping[tuple[str, str], frozenset[str]]
 
 _TABLE = re.compile(r"SELECT (?P<columns>.+?) FROM (?P<table>\w+)")
 _GRANT = re.compile(r"GRANT (?P<privileges>.+?) ON (?P<object>.+?) TO ")
-_ROLE = re.compile(r"GRANT (?P<role>\S+) TO ")
+_ROLE = re.compile(r"GRANT (?P<role>.+?) TO ")
 _PRIVILEGE = re.compile(r"\s*([A-Z ]+?)\s*(?:\(([^)]*)\))?\s*(?:,|$)")
 
 
@@ -55,18 +55,20 @@ def _excess_of_grants(
             if role:
                 yield f"whatever the role {role['role']} may"
             continue
-        where = grant["object"].replace("`", "")
+        where = re.sub('[`"]', "", grant["object"])
         schema, _, table = where.partition(".")
         allowed = needed.get((schema, table), frozenset())
         for privilege, columns in _PRIVILEGE.findall(grant["privileges"]):
             if privilege in ("", "USAGE"):
                 continue
-            names = set(re.findall(r"[^`,\s]+", columns))
+            names = set(re.findall(r"[^`\",\s]+", columns))
             if privilege != "SELECT" or not names:
                 yield f"{privilege} on {where}"
             elif names - allowed:
                 more = ", ".join(sorted(names - allowed))
                 yield f"SELECT ({more}) on {where}"
+        if line.endswith(" WITH GRANT OPTION"):
+            yield f"GRANT OPTION on {where}"
 
 
 def _excess_of_role(
@@ -81,8 +83,8 @@ def _excess_of_tables(
     rows: Rows, needed: Needed, database: str
 ) -> Iterator[str]:
     """Yield what a PostgreSQL role may do to each table."""
-    for table, privileges, columns in rows:
-        for privilege in privileges or ():
+    for table, by_column, by_table, columns in rows:
+        for privilege in (*(by_column or ()), *(by_table or ())):
             yield f"{privilege} on {table}"
         more = sorted(
             set(columns or ()) - needed.get((database, table), frozenset())
@@ -98,15 +100,22 @@ _POSTGRESQL = (
         "('CREATEDB', r.rolcreatedb), ('REPLICATION', r.rolreplication), "
         "('BYPASSRLS', r.rolbypassrls)"
         ") AS a (attribute, has) "
-        "WHERE r.rolname = CURRENT_USER AND a.has",
+        "WHERE r.rolname = CURRENT_USER AND a.has "
+        "UNION ALL SELECT 'whatever the role ' || m.rolname || ' may' "
+        "FROM pg_roles m WHERE m.rolname <> CURRENT_USER "
+        "AND pg_has_role(CURRENT_USER, m.oid, 'MEMBER')",
         _excess_of_role,
     ),
     Question(
-        # Of every table that is not PostgreSQL's own.
-        "SELECT c.relname, "
+        # Of every table that is not PostgreSQL's own. One in another schema
+        # than those that a statement finds has its schema before its name.
+        "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname "
+        "ELSE n.nspname || '.' || c.relname END, "
         "(SELECT array_agg(p.name) FROM (VALUES "
-        "('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), "
-        "('REFERENCES'), ('TRIGGER')) AS p (name) "
+        "('INSERT'), ('UPDATE'), ('REFERENCES')) AS p (name) "
+        "WHERE has_any_column_privilege(c.oid, p.name)), "
+        "(SELECT array_agg(p.name) FROM (VALUES "
+        "('DELETE'), ('TRUNCATE'), ('TRIGGER')) AS p (name) "
         "WHERE has_table_privilege(c.oid, p.name)), "
         "(SELECT array_agg(CAST(a.attname AS text)) FROM pg_attribute a "
         "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
@@ -114,7 +123,8 @@ _POSTGRESQL = (
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
         "AND left(n.nspname, 3) <> 'pg_' "
-        "AND n.nspname <> 'information_schema' ORDER BY 1",
+        "AND n.nspname <> 'information_schema' "
+        "AND has_schema_privilege(n.oid, 'USAGE') ORDER BY 1",
         _excess_of_tables,
     ),
 )

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
@@ -26,6 +27,7 @@ from nova_ext_sts.cmd.site import Site
 from nova_ext_sts.opts import GROUP, OPTS
 from nova_ext_sts.permission import Permission
 from nova_ext_sts.policies import RULE
+from nova_ext_sts.settings import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -286,6 +288,12 @@ class Checks(upgradecheck.UpgradeCommands):
                 check = str(policy.enforcer.rules[RULE])
                 who = ": everybody gets states" if policy.is_open else ""
                 yield fine(f'{RULE} is "{check}" by {names}{who}.')
+                if "http" in check:
+                    yield warning(
+                        f"{RULE} asks another server, and each response waits "
+                        "for it up to remote_timeout of [oslo_policy]: set "
+                        "that to a second or two."
+                    )
                 yield from _mistyped(policy.enforcer.file_rules, names)
 
     def _pipeline(self) -> Iterator[Finding]:
@@ -335,13 +343,17 @@ def main(
     conf.register_cli_opts(CLI_OPTS)
     conf.register_opts(WSGI_OPTS, group="wsgi")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    stdout: Any = sys.stdout
+    with contextlib.suppress(AttributeError):
+        # A cell may have a name that the terminal cannot show.
+        stdout.reconfigure(errors="backslashreplace")
     try:
         return upgradecheck.main(conf, "nova", Checks(conf), arguments)
-    except cfg.Error as error:
-        print(
-            f"The configuration cannot be read: {_sentence(str(error))}",
-            file=sys.stderr,
-        )
+    except (cfg.Error, OSError, UnicodeError) as error:
+        why = "it is not in UTF-8"
+        if not isinstance(error, UnicodeError):
+            why = said(error).rstrip(".")
+        print(f"The configuration cannot be read: {why}.", file=sys.stderr)
         return 255
 
 
@@ -358,7 +370,3 @@ def _mistyped(rules: Iterable[str], names: str) -> Iterator[Finding]:
                 f"{names} has a rule {rule}, which nothing asks for: is "
                 f"{RULE} meant?"
             )
-
-
-def _sentence(text: str) -> str:
-    return f"{text.rstrip('.')}."

@@ -35,7 +35,9 @@ class Records(dict[str, "States"]):
     def of(cls, records: Mapping[str, States]) -> Records:
         """Return a copy of what a source has returned."""
         copy = cls(records)
-        copy.cells = getattr(records, "cells", None)
+        cells = getattr(records, "cells", None)
+        # It may be anything, and goes into a header.
+        copy.cells = cells if type(cells) is int else None
         return copy
 
 

@@ -47,17 +47,21 @@ def url_of(settings: Database) -> sa.URL:
     :raises ConfigurationError: the URL does not parse, names a database
         system or a driver that is not there, or has a bad parameter
     """
+    unparsed = ConfigurationError(
+        f"The URL of the {settings.name} does not parse: write "
+        "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
+        "character of the password %-encoded."
+    )
     try:
         url = sa.make_url(settings.url)
         if settings.parameters:
             url = url.update_query_string(settings.parameters, append=True)
     except (exc.ArgumentError, ValueError):
         # from None: the text of a URL that does not parse may hold a password.
-        raise ConfigurationError(
-            f"The URL of the {settings.name} does not parse: write "
-            "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
-            "character of the password %-encoded."
-        ) from None
+        raise unparsed from None
+    if "@" in f"{url.host}{url.database}" and url.host:
+        # The rest of a password: it is not to be taken for a place.
+        raise unparsed
     for name in ("password", "passwd"):
         # Where SQLAlchemy hides it.
         if name in url.query:
@@ -158,6 +162,10 @@ def _open_existing(
 ) -> None:
     """Have SQLite open a file, but never make one."""
     path = arguments[0]
-    if path != ":memory:" and not options.get("uri"):
+    if options.get("uri"):
+        # SQLAlchemy has made it one, for parameters; or the operator.
+        if "mode=" not in path:
+            arguments[0] = f"{path}{'&' if '?' in path else '?'}mode=rw"
+    elif path != ":memory:":
         arguments[0] = f"file:{urllib.parse.quote(path)}?mode=rw"
         options["uri"] = True

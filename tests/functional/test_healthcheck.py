@@ -269,6 +269,95 @@ def test_configuration_that_cannot_work_is_told(
     assert health.details.startswith(details)
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "[DEFAULT]\na = %(a)s\n[filter:x]\n",
+            "the % in a of [DEFAULT] stands for nothing",
+        ),
+        (
+            "[filter:x]\npaste.filter_factory = nova_ext_sts:filter_factory\n"
+            "oslo_config_project = x\noslo_config_file = {odd}\n",
+            "{odd} does not parse at line 2",
+        ),
+        (
+            "[filter:x]\npaste.filter_factory = nova_ext_sts:filter_factory\n"
+            "oslo_config_project = x\noslo_config_file = /absent\n",
+            "Failed to find some config files: /absent",
+        ),
+    ],
+)
+def test_paste_file_that_cannot_work_is_told(
+    tmp_path: Path, text: str, fault: str
+) -> None:
+    odd = tmp_path / "odd.conf"
+    odd.write_text("[database]\nconnection s3cret\n")
+    file = tmp_path / "api-paste.ini"
+    file.write_text(text.replace("{odd}", str(odd)))
+    health = Checked(paste_file=str(file)).health()
+    assert health.status == "503 Service Unavailable"
+    assert fault.replace("{odd}", str(odd)) in health.details
+    assert "s3cret" not in health.details
+
+
+def test_record_source_that_cannot_be_made_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unmade.py").write_text(
+        "class Mine:\n"
+        "    def __init__(self, settings):\n"
+        "        raise OSError('s3cret')\n"
+    )
+    installed("unmade", tmp_path, monkeypatch, mine="unmade:Mine")
+    assert Checked(record_source="mine").health() == (
+        "503 Service Unavailable",
+        "extended_status is not configured as it should be",
+        "making it raised OSError.",
+    )
+
+
+def test_every_cell_that_is_down_is_named_in_one_line(cells: Cells) -> None:
+    cells.add_cell(3, "two\nlines", "sqlite:////no/such/file")
+    cells.cells["cell1"].execute("DROP TABLE instances")
+    details = Checked(api_connection=cells.api.url).health().details
+    assert details.startswith("cell cell1: ")
+    assert "; cell two\\nlines: unable to open" in details
+    assert details.isprintable()
+
+
+def test_mapped_cell_that_hangs_is_told_within_a_second(
+    cells: Cells, silent: Proxy
+) -> None:
+    cells.add_cell(
+        3, "hanging", f"mysql+pymysql://u@127.0.0.1:{silent.port}/x"
+    )
+    checked = Checked(api_connection=cells.api.url, max_connections="7")
+    began = time.monotonic()
+    details = checked.health().details
+    assert time.monotonic() - began < 1.0
+    assert details == "cell hanging: no answer in 0.5 s"
+
+
+def test_two_hanging_databases_are_told_within_a_second(
+    silent: Proxy, tmp_path: Path
+) -> None:
+    file = tmp_path / "api-paste.ini"
+    file.write_text(
+        "".join(
+            f"[filter:{name}]\n"
+            "paste.filter_factory = nova_ext_sts:filter_factory\n"
+            f"connection = mysql+pymysql://u@127.0.0.1:{silent.port}/{name}\n"
+            for name in ("one", "two")
+        )
+    )
+    checked = Checked(paste_file=str(file))
+    began = time.monotonic()
+    details = checked.health().details
+    assert time.monotonic() - began < 1.0
+    assert details.count("no answer in 0.25 s") == 2
+
+
 def test_paste_file_without_a_filter_is_told(tmp_path: Path) -> None:
     file = tmp_path / "api-paste.ini"
     file.write_text("[app:main]\nuse = egg:Paste#test\n")

@@ -20,8 +20,6 @@ from nova_ext_sts.opts import GROUP, OPTS
 from tests.applications import Client, answering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.databases import Database
 
 RULE = policies.RULE
@@ -51,7 +49,7 @@ class Site:
         self.file = directory / "policy.yaml"
         self.asked: list[dict[str, Any]] = []
         self._directory = directory
-        self._connection = connection
+        self.connection = connection
         self.configure("")
 
     def configure(self, text: str) -> None:
@@ -68,7 +66,7 @@ class Site:
                 {},
                 oslo_config_project="nova-ext-sts-tests",
                 oslo_config_file=str(self._directory / "site.conf"),
-                **{"connection": self._connection, **options},
+                **{"connection": self.connection, **options},
             )(application)
         )
 
@@ -128,6 +126,9 @@ def test_extension_is_announced_to_all(site: Site) -> None:
         ("rule:project_member_or_admin", True, False, False),
         ("rule:project_reader_or_admin", True, True, False),
         ("rule:system_or_project_reader", True, True, False),
+        ("rule:system_reader_api", False, False, False),
+        ("rule:project_admin_api", True, False, False),
+        ("rule:service_api", False, False, False),
         ("user_id:%(user_id)s", True, True, False),
         ("not role:admin", False, True, True),
     ],
@@ -325,16 +326,16 @@ def test_directory_that_cannot_be_listed_denies_and_is_told(
     directory = site.file.parent / "policy.d"
     directory.mkdir()
     assert sees(client)
-    # Root may list every directory; this one is there, and is none.
-    listed = Path.iterdir
+    listed = os.listdir
 
-    def refused(path: Path) -> Iterator[Path]:
-        if path == directory:
-            raise PermissionError(13, "Permission denied", str(path))
+    def refused(path: str) -> list[str]:
+        # Root may list every directory.
+        if path == str(directory):
+            raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "iterdir", refused)
+        patch.setattr(os, "listdir", refused)
         (directory / "one.yaml").write_text("{}")
         for _ in range(2):
             assert not sees(client, **CONFIRMED, **ADMIN)
@@ -347,6 +348,122 @@ def test_directory_that_cannot_be_listed_denies_and_is_told(
     # Once for each of the two.
     assert warnings(caplog) == [message, message]
     assert sees(client)
+
+
+def test_file_that_cannot_be_opened_denies(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.file.symlink_to("absent.yaml")
+    client = site.client()
+    for _ in range(2):
+        assert not sees(client)
+    (message,) = warnings(caplog)
+    assert message == (
+        f"The policy file or directory {site.file} cannot be read (No such "
+        "file or directory), so that nobody gets states: let the service's "
+        "user read it."
+    )
+    target = site.file.with_name("absent.yaml")
+    target.write_text(json.dumps({RULE: "role:reader"}))
+    assert not sees(client)
+    assert sees(client, **CONFIRMED, **READER)
+    # Away for a moment, and back.
+    target.rename(target.with_name("away"))
+    assert not sees(client, **CONFIRMED, **READER)
+    target.with_name("away").rename(target)
+    assert sees(client, **CONFIRMED, **READER)
+    opened = open
+    site.file.unlink()
+
+    def refused(file: Any, *arguments: Any, **options: Any) -> Any:
+        if file == str(site.file):
+            raise OSError(24, "Too many open files", file)
+        return opened(file, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("builtins.open", refused)
+        target.rename(site.file)
+        assert not sees(client, **CONFIRMED, **READER)
+    assert sees(client, **CONFIRMED, **READER)
+
+
+def test_change_within_the_same_time_and_size_is_noticed(site: Site) -> None:
+    site.rule("@")
+    client = site.client()
+    before = site.file.stat()
+    assert sees(client)
+    site.rule("!")
+    os.utime(site.file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert site.file.stat().st_size == before.st_size
+    assert not sees(client)
+
+
+def test_directory_of_configurations_is_a_place(
+    site: Site, tmp_path: Path
+) -> None:
+    directory = tmp_path / "conf.d"
+    directory.mkdir()
+    conf = cfg.ConfigOpts()
+    conf(["--config-dir", str(directory)], project="nova-ext-sts-tests")
+    conf.register_opts(OPTS, group=GROUP)
+    conf.set_override("connection", site.connection, group=GROUP)
+    client = Client(ExtendedStatus(answering(LIST), conf))
+    assert sees(client)
+    (directory / "policy.yaml").write_text(json.dumps({RULE: "!"}))
+    assert not sees(client)
+
+
+def test_place_in_the_home_is_watched(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    directory = tmp_path / ".nova-ext-sts-tests"
+    directory.mkdir()
+    client = site.client()
+    assert sees(client)
+    (directory / "policy.yaml").write_text(json.dumps({RULE: "!"}))
+    assert not sees(client)
+
+
+def test_name_with_a_directory_in_it_is_watched(site: Site) -> None:
+    (site.file.parent / "sub").mkdir()
+    site.configure("[oslo_policy]\npolicy_file = sub/rules.yaml\n")
+    client = site.client()
+    assert sees(client)
+    file = site.file.parent / "sub" / "rules.yaml"
+    file.write_text(json.dumps({RULE: "!"}))
+    assert not sees(client)
+
+
+@pytest.mark.parametrize("text", ["!", "null", "false", "{}", "1"])
+def test_rule_without_a_text_denies_and_is_told(
+    site: Site, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    site.file.write_text(f'"{RULE}": {text}\n')
+    assert not sees(site.client(), **CONFIRMED, **ADMIN)
+    (message,) = warnings(caplog)
+    assert "cannot be read" in message or (
+        f"rests on {RULE}, which has no text as its check, so that nobody"
+        in message
+    )
+
+
+def test_nova_s_own_policy_gives_no_warning(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule(
+        "rule:project_reader_or_admin",
+        **{
+            "os_compute_api:servers:index": "rule:some_rule_of_nova",
+            "project_reader_api": "role:reader",
+        },
+    )
+    assert sees(site.client(), **CONFIRMED, **READER)
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ] == []
 
 
 def test_policy_that_is_gone_is_told(

@@ -305,3 +305,26 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
         ("active", "", -1),
         *[()] * 6,
     ]
+
+
+@pytest.mark.parametrize(
+    "parameters", ["", "?timeout=3", "?cache=private", "?uri=true"]
+)
+def test_sqlite_file_that_is_not_there_is_not_made(
+    tmp_path: Path, parameters: str
+) -> None:
+    file = tmp_path / "absent"
+    name = f"file:{file}" if "uri" in parameters else str(file)
+    records = source(connection=f"sqlite:///{name}{parameters}")
+    with pytest.raises(RecordsUnavailable):
+        records.lookup(["a"])
+    assert not file.exists()
+
+
+def test_sqlite_file_may_be_opened_as_the_url_says(sqlite: Database) -> None:
+    sqlite.insert_instances([("a", "active", None, 1)])
+    file = sa.make_url(sqlite.url).database
+    for parameters in ("mode=ro&uri=true", "uri=true", "cache=private"):
+        name = f"file:{file}" if "uri" in parameters else file
+        records = source(connection=f"sqlite:///{name}?{parameters}")
+        assert records.lookup(["a"]) == {"a": States("active", None, 1)}

@@ -11,9 +11,11 @@ import pytest
 from nova_ext_sts.demo import xml
 from tests.applications import answering, filtered
 from tests.cells import Cells
+from tests.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.databases import Database
 
@@ -135,3 +137,42 @@ def test_null_states_are_not_found(
     )
     assert client.get("/servers").body.count(b"OS-EXT-STS:vm_state") == 2
     assert " servers=2 found=1 cells=- " in lines(caplog)[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "described"),
+    [("3", "1 servers, 3 cells"), ("'x\\r\\nSet-Cookie: a=b'", "1 servers")],
+)
+def test_cells_of_other_sources_are_a_number(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cells: str,
+    described: str,
+) -> None:
+    name = f"report_{len(cells)}"
+    (tmp_path / f"{name}.py").write_text(
+        "from nova_ext_sts.states import States\n"
+        "class Answer(dict):\n"
+        f"    cells = {cells}\n"
+        "class Mine:\n"
+        "    def __init__(self, settings): pass\n"
+        "    def lookup(self, ids):\n"
+        "        return Answer({ids[0]: States('active', None, 1)})\n"
+    )
+    installed(name, tmp_path, monkeypatch, mine=f"{name}:Mine")
+    client = filtered(
+        answering(b'{"servers": [{"id": "a"}]}'),
+        record_source="mine",
+        server_timing=True,
+    )
+    _, value = client.get("/servers").headers[-1]
+    assert value.endswith(f';desc="{described}"')
+
+
+def test_request_id_cannot_forge_a_line(
+    connection: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = filtered(answering(LIST), connection=connection)
+    client.get("/servers", **{"openstack.request_id": "a\nERROR b"})
+    assert " request=a\\nERROR b servers=" in lines(caplog)[0]

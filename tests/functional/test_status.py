@@ -15,8 +15,11 @@ from oslo_config import cfg
 from oslo_upgradecheck.upgradecheck import Code
 
 from nova_ext_sts.cmd import status
+from nova_ext_sts.cmd.databases import some_of
 from nova_ext_sts.cmd.privileges import needed
 from nova_ext_sts.policies import RULE
+from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records.mappings import CellMappings
 from tests.cells import Cells
 from tests.databases import SERVERS, Database, made
 from tests.distributions import installed
@@ -229,7 +232,45 @@ def test_nova_s_own_user_is_told_of(site: Site, cells: Cells) -> None:
             "GRANT SELECT (hidden, deleted) ON instances TO {user}",
             "SELECT (deleted, hidden) on instances",
         ),
+        (
+            "mysql",
+            "GRANT SELECT (uuid) ON {db}.instances TO {user} "
+            "WITH GRANT OPTION",
+            "GRANT OPTION on ",
+        ),
+        (
+            "mysql",
+            "GRANT SELECT (id) ON {db}.instances TO {user}",
+            "SELECT (id",
+        ),
+        ("postgresql", "GRANT TRUNCATE ON instances TO {user}", "TRUNCATE on"),
+        (
+            "postgresql",
+            "GRANT UPDATE (vm_state) ON instances TO {user}",
+            "UPDATE on instances",
+        ),
+        (
+            "postgresql",
+            "CREATE VIEW seen AS SELECT id FROM instances; "
+            "GRANT SELECT ON seen TO {user}",
+            "SELECT (id) on seen",
+        ),
+        (
+            "postgresql",
+            "CREATE SCHEMA other; CREATE TABLE other.instances (uuid text); "
+            "GRANT USAGE ON SCHEMA other TO {user}; "
+            "GRANT SELECT ON other.instances TO {user}",
+            "SELECT (uuid) on other.instances",
+        ),
+        (
+            "postgresql",
+            "GRANT {user}_role TO {user}",
+            "whatever the role ",
+        ),
         ("postgresql", "ALTER ROLE {user} CREATEDB", "CREATEDB"),
+        ("postgresql", "ALTER ROLE {user} CREATEROLE", "CREATEROLE"),
+        ("postgresql", "ALTER ROLE {user} BYPASSRLS", "BYPASSRLS"),
+        ("postgresql", "ALTER ROLE {user} REPLICATION", "REPLICATION"),
         ("postgresql", "ALTER ROLE {user} SUPERUSER", "SUPERUSER: a user"),
     ],
 )
@@ -255,6 +296,24 @@ def test_each_privilege_too_many_is_told_of(
             cell.execute(f"DROP ROLE {reader.name}_role")
     assert result == WARNING
     assert f"may do more than is needed: {more}" in details
+
+
+@pytest.mark.parametrize("system", SERVERS)
+def test_user_of_a_url_without_one_is_asked_for(
+    site: Site, database: Database
+) -> None:
+    url = sa.make_url(database.url)
+    user = url.username
+    # PostgreSQL takes the user of the process, or the environment's.
+    bare = url.set(username=None).update_query_dict({"user": str(user)})
+    site.configure(f"connection = {bare.render_as_string(False)}")
+    details = site.check()[1]["Database users"].details
+    assert details.endswith(f" is read as {user}.")
+
+
+def test_only_some_of_much_are_named() -> None:
+    assert some_of("abcd") == "a; b; c; d"
+    assert some_of("abcde") == "a; b; c; d; and 1 more"
 
 
 @pytest.mark.parametrize("system", SERVERS)
@@ -344,6 +403,31 @@ def test_api_database_that_is_down_leaves_cells_unchecked(
     for title in ("Schema", "Privileges", "Cells", "Database users"):
         assert checks[title].result == WARNING, title
         assert checks[title].details.startswith("Not checked: ")
+
+
+def test_cell_with_any_name_is_shown_in_one_line(
+    site: Site, cells: Cells
+) -> None:
+    cells.add_cell(3, "two\nlines", cells.cells["cell0"].url)
+    site.configure(f"api_connection = {cells.api.url}")
+    details = site.check()[1]["Databases"].details
+    assert "The cell two\\nlines (" in details
+    assert details.isprintable()
+
+
+def test_api_database_that_failed_for_a_moment_is_no_site_without_cells(
+    site: Site, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.configure(f"api_connection = {cells.api.url}")
+
+    def failed(self: Any, deadline: float) -> None:
+        raise RecordsUnavailable("it was away")
+
+    monkeypatch.setattr(CellMappings, "read", failed)
+    code, checks = site.check()
+    assert code == FAILURE
+    assert "cannot be asked (it was away)" in checks["Databases"].details
+    assert checks["Cells"].result == WARNING
 
 
 def test_site_without_cell_mappings_is_told_of(
@@ -797,6 +881,53 @@ def pipeline(stages: str, more: str = "") -> str:
             "The filter is in [composite:openstack_compute_api_v21] keystone",
         ),
         (
+            pipeline(
+                "extended_status stored osapi_compute_app_v21",
+                "[filter:stored]\nuse = egg:Beaker#cache\n",
+            ),
+            WARNING,
+            "stored comes after it, and what it keeps would get states",
+        ),
+        (
+            pipeline(
+                "extended_status session osapi_compute_app_v21",
+                "[filter:session]\nuse = egg:x#memcache\n",
+            ),
+            SUCCESS,
+            "The filter is in [composite:openstack_compute_api_v21] keystone",
+        ),
+        (
+            pipeline(
+                "extended_status auth osapi_compute_app_v21",
+                "[filter:auth]\nuse = egg:keystonemiddleware#auth_token\n",
+            ),
+            WARNING,
+            "auth comes after it, and the policy knows the caller only behind",
+        ),
+        (
+            pipeline(
+                "extended_status nobody osapi_compute_app_v21",
+                "[filter:nobody]\npaste.filter_factory = "
+                "nova.api.openstack.auth:NoAuthMiddlewareV2_18.factory\n",
+            ),
+            WARNING,
+            "nobody comes after it, and the policy knows the caller only",
+        ),
+        (
+            USUAL.replace(
+                "keystone = faultwrap",
+                "noauth2 = osapi_compute_app_v21\nkeystone = faultwrap",
+            ),
+            SUCCESS,
+            "The filter is in [composite:openstack_compute_api_v21] keystone",
+        ),
+        (
+            pipeline("extended_status config:other.ini"),
+            WARNING,
+            "Not checked: [composite:openstack_compute_api_v21] keystone of "
+            "{file} goes on in another file, config:other.ini.",
+        ),
+        (
             # In front of Nova's own urlmap, it stands outside of all.
             pipeline(
                 "osapi_compute_app_v21",
@@ -957,6 +1088,11 @@ def test_health_checks_are_judged(
             f"The policy rule {RULE} in {{file}} rests on admin_ap, which is",
         ),
         (
+            {RULE: "http://127.0.0.1:9/x"},
+            WARNING,
+            f"{RULE} asks another server, and each response waits for it up",
+        ),
+        (
             {"compute_extension:extended_status": "rule:admin_api"},
             WARNING,
             "{file} has a rule compute_extension:extended_status, which "
@@ -1049,15 +1185,54 @@ def test_without_any_configuration_the_command_says_what_to_do(
     )
 
 
-def test_configuration_file_that_is_not_there_is_told_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "Failed to find some config files: {file}"),
+        (
+            b"[database]\nconnection s3cret\n",
+            "{file} does not parse",
+        ),
+        (b"[x]\ny = Z\xfcrich\n", "it is not in UTF-8"),
+        ("directory", "Is a directory: '{file}'"),
+    ],
+)
+def test_configuration_file_that_cannot_be_read_is_told_of(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    written: Any,
+    said: str,
 ) -> None:
-    done = run("--config-file", "/no/such/file", home=tmp_path)
+    file = tmp_path / "site.conf"
+    if written == "directory":
+        file.mkdir()
+    elif written is not None:
+        file.write_bytes(written)
+    done = run("--config-file", str(file), home=tmp_path)
     assert done.returncode == 255
     assert done.stdout == ""
     assert done.stderr.startswith("The configuration cannot be read: ")
-    assert "/no/such/file" in done.stderr
+    assert said.format(file=file) in done.stderr
     assert done.stderr.count("\n") == 1
-    arguments = ["--config-file", "/no/such/file", "upgrade", "check"]
+    assert "s3cret" not in done.stderr
+    arguments = ["--config-file", str(file), "upgrade", "check"]
     assert status.main(arguments, cfg.ConfigOpts()) == 255
     assert capsys.readouterr().err == done.stderr
+
+
+def test_terminal_without_the_letters_of_a_name_is_no_trouble(
+    tmp_path: Path, sqlite: Database
+) -> None:
+    file = tmp_path / "Z\u00fcrich.conf"
+    file.write_text(f"[extended_status]\nconnection = {sqlite.url}\n")
+    done = subprocess.run(
+        [
+            Path(sysconfig.get_path("scripts"), "nova-ext-sts-status"),
+            *("--config-file", file, "upgrade", "check"),
+        ],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == WARNING
+    assert rb"Z\xfcrich.conf" in done.stdout

@@ -251,6 +251,23 @@ BAD = [
         "[extended_status]: installed are cells, database.",
     ),
     (
+        {"cell_connection": "mysql://u:s3cret@h/x?charset=utf8"},
+        "Bad value for the option cell_connection of [extended_status]: "
+        "write NAME_OR_UUID=URL.",
+    ),
+    (
+        {"connection": "mysql+pymysql://u:tail@s3cret@127.0.0.1/x"},
+        "The URL of the instances' database does not parse: write "
+        "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
+        "character of the password %-encoded.",
+    ),
+    (
+        {"connection": "mysql+pymysql://u:pa@ss/s3cret@127.0.0.1/x"},
+        "The URL of the instances' database does not parse: write "
+        "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
+        "character of the password %-encoded.",
+    ),
+    (
         {"connection": "s3cret"},
         "The URL of the instances' database does not parse: write "
         "DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
