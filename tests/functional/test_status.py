@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_upgradecheck.upgradecheck import Code
 
 from nova_ext_sts.cmd import status
+from nova_ext_sts.cmd.checks import UNSEEN
 from nova_ext_sts.cmd.databases import some_of
 from nova_ext_sts.cmd.privileges import needed
 from nova_ext_sts.policies import RULE
@@ -570,7 +571,7 @@ def test_without_a_paste_file_the_check_says_what_it_cannot_see(
         "with --paste-file, before upgrade check.",
     )
     assert checks["Pipeline"] == checks["Health checks"] == unseen
-    assert checks["Configuration"].details.endswith(status.UNSEEN)
+    assert checks["Configuration"].details.endswith(UNSEEN)
 
 
 @pytest.mark.parametrize(
@@ -1127,7 +1128,7 @@ def test_check_that_raises_is_not_fine(
         raise OSError("s3cret")
 
     site.configure(f"connection = {sqlite.url}")
-    monkeypatch.setattr("nova_ext_sts.cmd.status.Permission", broken)
+    monkeypatch.setattr("nova_ext_sts.cmd.checks.Permission", broken)
     result, details = site.check()[1]["Policy"]
     assert result == WARNING
     assert details.startswith("Not checked: it raised ")
@@ -1181,7 +1182,7 @@ def test_without_any_configuration_the_command_says_what_to_do(
         "No database is known that holds the instances: set connection in "
         "[extended_status], or [database] connection. No configuration file "
         "was read: name the service's with --config-file. "
-        f"{status.UNSEEN}"
+        f"{UNSEEN}"
     )
 
 
