@@ -40,13 +40,13 @@ def read(conf: cfg.ConfigOpts, before: Policy | None = None) -> Policy:
     """
     try:
         # In this order: what appears in between is seen the next time.
-        places = _places(conf)
-        watched = _stamped(places)
+        candidates = _candidates(conf)
+        watched = _stamped(_places(conf, candidates))
         # A new one each time: one that is changed while other threads use it
         # would deny them what both the old and the new rules allow.
         enforcer = new_enforcer(conf)
         names = [enforcer.policy_file, *conf.oslo_policy.policy_dirs]
-        files = _stamped(_files(conf, names, places))
+        files = _stamped(_files(conf, names, candidates))
         watched |= files
     except cfg.NotInitializedError:
         # A service without configuration files has no policy file.
@@ -156,7 +156,7 @@ def _named(check: Any) -> Iterator[str]:
 
 
 def _files(
-    conf: cfg.ConfigOpts, names: Iterable[str], places: Iterable[str]
+    conf: cfg.ConfigOpts, names: Iterable[str], candidates: Iterable[str]
 ) -> list[str]:
     """Return the policy files and directories that there are.
 
@@ -171,17 +171,15 @@ def _files(
         if not os.path.isdir(path):
             with open(path, "rb"):
                 pass
-    for place in places:
-        for name in names:
-            path = os.path.join(place, name)
-            # A link whose target is away is no file to oslo.config.
-            if os.path.islink(path) and not os.path.exists(path):
-                os.stat(path)
+    for path in candidates:
+        # A link whose target is away is no file to oslo.config.
+        if os.path.islink(path) and not os.path.exists(path):
+            os.stat(path)
     return found
 
 
-def _places(conf: cfg.ConfigOpts) -> list[str]:
-    """Return the directories in which a policy file may appear.
+def _candidates(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the paths at which a policy file may appear.
 
     oslo.config looks beside the configuration, and where a name says; what
     appears elsewhere, in a home or in /etc, is seen when the service starts.
@@ -194,19 +192,25 @@ def _places(conf: cfg.ConfigOpts) -> list[str]:
     if project:
         beside += [f"~/.{project}", f"/etc/{project}"]
     options = conf.oslo_policy
-    places: list[str] = []
-    # Not pathlib's, which raises for a directory that may not be looked at.
-    for path in map(os.path.abspath, map(os.path.expanduser, beside)):
-        for name in (options.policy_file, *options.policy_dirs):
-            # A name may have a directory in it, or a whole path.
-            place = os.path.dirname(os.path.join(path, name))
-            if os.path.isabs(name):
-                # What is not there yet appears in the next one up.
-                while not os.path.isdir(place):
-                    place = os.path.dirname(place)
-            if os.path.isdir(place):
-                places.append(place)
-    return list(dict.fromkeys(places))
+    return [
+        os.path.join(directory, name)
+        for directory in map(os.path.abspath, map(os.path.expanduser, beside))
+        for name in (options.policy_file, *options.policy_dirs)
+    ]
+
+
+def _places(conf: cfg.ConfigOpts, candidates: Iterable[str]) -> Iterator[str]:
+    """Yield the directories that change when a policy file appears."""
+    # Not pathlib's isdir, which raises where it may not look.
+    yield from filter(os.path.isdir, map(os.path.dirname, candidates))
+    options = conf.oslo_policy
+    names = (options.policy_file, *options.policy_dirs)
+    for name in filter(os.path.isabs, names):
+        place = os.path.dirname(name)
+        while not os.path.isdir(place):
+            # What is not there yet appears in the next one up.
+            place = os.path.dirname(place)
+        yield place
 
 
 def _absent(conf: cfg.ConfigOpts) -> str:
