@@ -308,7 +308,7 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters", ["", "?timeout=3", "?cache=private", "?uri=true"]
+    "parameters", ["", "?timeout=3", "?uri=true", "?cache=private&uri=true"]
 )
 def test_sqlite_file_that_is_not_there_is_not_made(
     tmp_path: Path, parameters: str
@@ -324,7 +324,7 @@ def test_sqlite_file_that_is_not_there_is_not_made(
 def test_sqlite_file_may_be_opened_as_the_url_says(sqlite: Database) -> None:
     sqlite.insert_instances([("a", "active", None, 1)])
     file = sa.make_url(sqlite.url).database
-    for parameters in ("mode=ro&uri=true", "uri=true", "cache=private"):
-        name = f"file:{file}" if "uri" in parameters else file
-        records = source(connection=f"sqlite:///{name}?{parameters}")
+    for parameters in ("mode=ro", "cache=private"):
+        url = f"sqlite:///file:{file}?{parameters}&uri=true"
+        records = source(connection=url)
         assert records.lookup(["a"]) == {"a": States("active", None, 1)}
