@@ -41,8 +41,7 @@ class Checked:
             Healthcheck.app_factory(
                 {"here": "/", "__file__": "/api-paste.ini"},
                 backends="extended_status",
-                detailed="true",
-                **options,
+                **{"detailed": "true", **options},
             )
         )
 
@@ -140,11 +139,14 @@ def test_hanging_database_is_told_within_a_second(
 def test_one_connection_is_kept_to_each_database(
     system: str, database: Database
 ) -> None:
-    checked = Checked(connection=database.url, max_connections="5")
+    # For its details, oslo.middleware keeps all threads waiting for long.
+    checked = Checked(
+        connection=database.url, max_connections="5", detailed="false"
+    )
     answers: list[str] = []
 
     def ask() -> None:
-        answers.extend(checked.health().status for _ in range(5))
+        answers.extend(checked.client.get("/").status for _ in range(5))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
