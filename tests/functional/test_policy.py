@@ -57,7 +57,13 @@ class Site:
 
     def rule(self, check: str, **others: str) -> None:
         """Write the policy file."""
-        self.file.write_text(json.dumps({RULE: check, **others}))
+        rules = {RULE: check, **others}
+        self.file.write_text(
+            "".join(
+                f"{json.dumps(name)}: {json.dumps(rule)}\n"
+                for name, rule in rules.items()
+            )
+        )
 
     def client(self, body: bytes = LIST, **options: Any) -> Client:
         application = answering(body, asked=self.asked)
