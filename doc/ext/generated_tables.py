@@ -7,6 +7,7 @@ has written, so that neither can differ from its page.
 
 from __future__ import annotations
 
+import abc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def literal(value: object) -> str:
     return "" if value is None else f"``{value}``"
 
 
-class Generated(SphinxDirective):
+class Generated(SphinxDirective, abc.ABC):
     """Stands for text that is made anew when its source changes."""
 
     def run(self) -> list[Node]:
@@ -65,9 +66,9 @@ class Generated(SphinxDirective):
         """Return the file that the text is made from."""
         return Path(states.__file__)
 
+    @abc.abstractmethod
     def lines(self) -> Iterator[str]:
         """Yield the text, in reStructuredText."""
-        raise NotImplementedError
 
 
 class ServerStatuses(Generated):

@@ -103,7 +103,7 @@ def places(file: PasteFile) -> Iterator[Finding]:
         if (
             pipeline.name not in reached
             and re.match(NOVA_API, pipeline.stages[-1].factory)
-            # Nova's way without Keystone is in use on no site.
+            # Nova's way without Keystone, which it ships beside the other.
             and "noauth" not in pipeline.name
         ):
             yield warning(
