@@ -21,6 +21,14 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Lift the coverage gate where tests are skipped for want of a server."""
+    coverage = config.pluginmanager.getplugin("_cov")
+    servers = databases.SERVERS.values()
+    if coverage and not all(map(databases.answers, servers)):
+        coverage.options.cov_fail_under = 0
+
+
 @pytest.fixture(params=databases.SYSTEMS)
 def system(request: pytest.FixtureRequest) -> str:
     """Each database system in turn."""
