@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from tests import databases
-from tests.proxies import Proxy
+from tests.support import databases
+from tests.support.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

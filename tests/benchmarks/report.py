@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.rows import TITLES, WORDS
-from tests.tables import aligned
+from tests.support.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

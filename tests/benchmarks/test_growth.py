@@ -14,16 +14,16 @@ from nova_ext_sts.records.cells import MAPPINGS
 from nova_ext_sts.records.database import INSTANCES
 from tests.benchmarks.rows import Row, ratio
 from tests.benchmarks.turns import in_turns
-from tests.cells import Cells
-from tests.databases import made
-from tests.faults.servers import MariaDB
+from tests.support.cells import Cells
+from tests.support.databases import made
+from tests.support.servers import MariaDB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from nova_ext_sts.records import RecordSource
     from tests.benchmarks.conftest import Measure
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 PAGE = 1000
 

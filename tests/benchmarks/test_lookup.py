@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from tests.benchmarks.bodies import ACTIVE, server_id
 from tests.benchmarks.rows import Row, added, ratio
 from tests.benchmarks.turns import in_turns
-from tests.cells import source
-from tests.databases import Database, made
+from tests.support.cells import source
+from tests.support.databases import Database, made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

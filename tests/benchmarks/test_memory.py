@@ -13,7 +13,7 @@ import pytest
 
 from tests.benchmarks.bodies import ACTIVE, server_id
 from tests.benchmarks.rows import Row, noted
-from tests.databases import Database, made
+from tests.support.databases import Database, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

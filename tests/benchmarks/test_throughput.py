@@ -18,9 +18,9 @@ import pytest
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.demo import api
-from tests.applications import Client
 from tests.benchmarks.rows import Row, noted, ratio
 from tests.benchmarks.turns import in_turns
+from tests.support.applications import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ import webob.dec
 from oslo_middleware import base
 
 from nova_ext_sts import filter_factory
-from tests.applications import answering
 from tests.benchmarks.rows import Row, added
 from tests.benchmarks.turns import in_turns
+from tests.support.applications import answering
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

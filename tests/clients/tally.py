@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from tests.tables import aligned
+from tests.support.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import Database, made
-from tests.faults.account import Account, table
-from tests.faults.servers import KINDS, Server
+from tests.support.account import Account, table
+from tests.support.databases import Database, made
+from tests.support.servers import KINDS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tests.databases import made
-from tests.faults.account import Account
-from tests.faults.lookups import client_of
-from tests.faults.servers import KINDS
+from tests.support.account import Account
+from tests.support.databases import made
+from tests.support.lookups import client_of
+from tests.support.servers import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ import time
 from collections import Counter
 
 from nova_ext_sts import filter_factory
-from tests.applications import Client, answering
-from tests.faults.lookups import LIST
+from tests.support.applications import Client, answering
+from tests.support.lookups import LIST
 
 REQUESTS = 20
 

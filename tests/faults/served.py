@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from nova_ext_sts import filter_factory
-from tests.applications import answering
-from tests.faults.lookups import LIST
+from tests.support.applications import answering
+from tests.support.lookups import LIST
 
 application = filter_factory({}, connection=os.environ["INSTANCES"])(
     answering(LIST)

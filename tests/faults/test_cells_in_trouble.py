@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts.states import States
-from tests.applications import Client, Response, answering, filtered
-from tests.cells import Cells
-from tests.databases import Database, made
-from tests.faults.account import is_extended, servers_of
-from tests.faults.lookups import LATE, administrator, slow_down
+from tests.support.account import is_extended, servers_of
+from tests.support.applications import Client, Response, answering, filtered
+from tests.support.cells import Cells
+from tests.support.databases import Database, made
+from tests.support.lookups import LATE, administrator, slow_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.faults.account import Account
-    from tests.faults.servers import Server
+    from tests.support.account import Account
+    from tests.support.servers import Server
 
 PAGE = [f"server-{number}" for number in range(1, 11)]
 LIST = json.dumps({"servers": [{"id": server} for server in PAGE]}).encode()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.dropping import DROP
-from tests.faults.lookups import LATE
+from tests.support.lookups import LATE
 
 if TYPE_CHECKING:
-    from tests.faults.account import Account
+    from tests.support.account import Account
 
 IN_A_NETWORK = ("unshare", "--net")
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tests.faults.lookups import EXTENDED, LATE, LIST, client_of, slow_down
+from tests.support.lookups import EXTENDED, LATE, LIST, client_of, slow_down
 
 if TYPE_CHECKING:
     import pytest
 
-    from tests.databases import Database
-    from tests.faults.account import Account
-    from tests.faults.servers import Server
+    from tests.support.account import Account
+    from tests.support.databases import Database
+    from tests.support.servers import Server
 
 
 def test_frozen_server_costs_one_timeout_in_all(
@@ -124,7 +124,7 @@ def test_process_ends_while_a_server_is_frozen(
     server: Server, database: Database, account: Account
 ) -> None:
     ask_and_end = (
-        "from tests.applications import *\n"
+        "from tests.support.applications import *\n"
         f"client = filtered(answering({LIST!r}), timeout=1, "
         f"connection={database.url!r})\n"
         "assert client.get('/servers').body.count(b'active') == 0\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.lookups import (
+from tests.support.lookups import (
     EXTENDED,
     LIST,
     administrator,
@@ -17,9 +17,9 @@ from tests.faults.lookups import (
 )
 
 if TYPE_CHECKING:
-    from tests.databases import Database
-    from tests.faults.account import Account
-    from tests.faults.servers import Server
+    from tests.support.account import Account
+    from tests.support.databases import Database
+    from tests.support.servers import Server
 
 
 def test_server_is_killed_between_requests(

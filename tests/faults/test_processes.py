@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.applications import Client, Response
-from tests.faults.lookups import (
+from tests.support.applications import Client, Response
+from tests.support.lookups import (
     EXTENDED,
     LATE,
     LIST,
@@ -31,9 +31,9 @@ from tests.faults.lookups import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.databases import Database
-    from tests.faults.account import Account
-    from tests.faults.servers import Server
+    from tests.support.account import Account
+    from tests.support.databases import Database
+    from tests.support.servers import Server
 
 WORKERS = 4
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from nova_ext_sts.records.systems import SYSTEMS
 from nova_ext_sts.states import States
-from tests.cells import Cells
-from tests.databases import INSTANCE_MAPPINGS, SERVERS, Database, made
+from tests.support.cells import Cells
+from tests.support.databases import INSTANCE_MAPPINGS, SERVERS, Database, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
-from tests.cells import CELL0, Cells
-from tests.databases import Database
+from tests.support.cells import CELL0, Cells
+from tests.support.databases import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from nova_ext_sts.records.conformance import RecordSourceConformance
-from tests.cells import Cells, source
-from tests.databases import INSTANCES
+from tests.support.cells import Cells, source
+from tests.support.databases import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nova_ext_sts.records import RecordSource
     from nova_ext_sts.states import States
-    from tests.databases import Database
+    from tests.support.databases import Database
 
     Keep = Callable[[str, States], object]
 

@@ -13,8 +13,8 @@ import pytest
 
 from nova_ext_sts import states
 from nova_ext_sts.demo import command, fleet, living, walk
-from tests.applications import answering
 from tests.functional.test_demo import ACTIVE
+from tests.support.applications import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,16 +15,16 @@ import pytest
 
 from nova_ext_sts import ExtendedStatus, filter_factory
 from nova_ext_sts.settings import ConfigurationError
-from tests import databases
-from tests.applications import JSON, Client, answering, filtered
-from tests.distributions import installed
+from tests.support import databases
+from tests.support.applications import JSON, Client, answering, filtered
+from tests.support.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed.wsgi import WSGIEnvironment
 
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 LIST = b'{"servers": [{"id": "a"}, {"id": "b"}], "servers_links": []}'
 EXTENDED_LIST = (

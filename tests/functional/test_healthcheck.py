@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from oslo_middleware import Healthcheck
 
 from nova_ext_sts.healthcheck import UNSEEN
-from tests.applications import Client
-from tests.cells import CELL0, Cells
-from tests.databases import SERVERS, Database
-from tests.distributions import installed
+from tests.support.applications import Client
+from tests.support.cells import CELL0, Cells
+from tests.support.databases import SERVERS, Database
+from tests.support.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.proxies import Proxy
+    from tests.support.proxies import Proxy
 
 
 class Health(NamedTuple):

@@ -19,7 +19,7 @@ from nova_ext_sts.states import States
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1000)]
 ACTIVE = States("active", None, 1)

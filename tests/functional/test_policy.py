@@ -17,10 +17,10 @@ from oslo_context.context import RequestContext
 
 from nova_ext_sts import ExtendedStatus, filter_factory, policies
 from nova_ext_sts.opts import GROUP, OPTS
-from tests.applications import Client, answering
+from tests.support.applications import Client, answering
 
 if TYPE_CHECKING:
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 RULE = policies.RULE
 LIST = b'{"servers": [{"id": "a"}]}'

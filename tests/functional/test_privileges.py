@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
-from tests.cells import Cells, source
-from tests.databases import SERVERS, Database, made
-from tests.readers import Reader
+from tests.support.cells import Cells, source
+from tests.support.databases import SERVERS, Database, made
+from tests.support.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

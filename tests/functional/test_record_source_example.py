@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from nova_ext_sts.records import NAMESPACE
-from tests.applications import answering, filtered
-from tests.distributions import installed
+from tests.support.applications import answering, filtered
+from tests.support.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

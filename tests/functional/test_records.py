@@ -14,9 +14,9 @@ from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.states import States
-from tests.applications import answering, filtered
-from tests.cells import source
-from tests.databases import Database, made
+from tests.support.applications import answering, filtered
+from tests.support.cells import source
+from tests.support.databases import Database, made
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nova_ext_sts.demo import xml
-from tests.applications import answering, filtered
-from tests.cells import Cells
-from tests.distributions import installed
+from tests.support.applications import answering, filtered
+from tests.support.cells import Cells
+from tests.support.distributions import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 LIST = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}'
 

@@ -14,9 +14,9 @@ from oslo_config import cfg
 from nova_ext_sts import ExtendedStatus
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.settings import ConfigurationError
-from tests.applications import Client, answering
-from tests.cells import Cells
-from tests.databases import Database
+from tests.support.applications import Client, answering
+from tests.support.cells import Cells
+from tests.support.databases import Database
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, engines
 from nova_ext_sts.records.readonly import ReadOnlyDatabase
 from nova_ext_sts.states import States
-from tests.cells import Cells, source
-from tests.databases import SERVERS, Database, made
+from tests.support.cells import Cells, source
+from tests.support.databases import SERVERS, Database, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,15 +21,15 @@ from nova_ext_sts.cmd.privileges import needed
 from nova_ext_sts.policies import RULE
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.mappings import CellMappings
-from tests.cells import Cells
-from tests.databases import SERVERS, Database, made
-from tests.distributions import installed
-from tests.readers import Reader
+from tests.support.cells import Cells
+from tests.support.databases import SERVERS, Database, made
+from tests.support.distributions import installed
+from tests.support.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.proxies import Proxy
+    from tests.support.proxies import Proxy
 
 SUCCESS, WARNING, FAILURE = Code.SUCCESS, Code.WARNING, Code.FAILURE
 

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.outage import Outage
 from nova_ext_sts.states import States
-from tests.applications import answering, filtered
-from tests.cells import Cells, source
-from tests.databases import SERVERS, Database, made
-from tests.proxies import Proxy
+from tests.support.applications import answering, filtered
+from tests.support.cells import Cells, source
+from tests.support.databases import SERVERS, Database, made
+from tests.support.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

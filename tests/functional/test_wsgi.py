@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts import filter_factory
-from tests.applications import JSON, Client, filtered
+from tests.support.applications import JSON, Client, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from _typeshed.wsgi import WSGIApplication
 
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 BODY = b'{"server": {"id": "a"}}'
 EXTENDED = (

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from tests import databases
 from tests.hostile.filtering import INSTANCES
 from tests.hostile.tally import Tally
+from tests.support import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

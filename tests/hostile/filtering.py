@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.states import States
-from tests.applications import Client, Response, answering
+from tests.support.applications import Client, Response, answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import dataclasses
 import resource
 from typing import TYPE_CHECKING
 
-from tests.tables import aligned
+from tests.support.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

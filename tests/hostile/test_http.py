@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts import filter_factory
-from tests.applications import JSON, Client, answering, filtered
 from tests.hostile.filtering import asked_ids
+from tests.support.applications import JSON, Client, answering, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts import filter_factory
-from tests import databases
-from tests.applications import JSON, Client, answering
-from tests.cells import Cells
 from tests.hostile.filtering import (
     FIRST,
     PATHS,
@@ -22,6 +19,9 @@ from tests.hostile.filtering import (
     Filtering,
     asked_ids,
 )
+from tests.support import databases
+from tests.support.applications import JSON, Client, answering
+from tests.support.cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

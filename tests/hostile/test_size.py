@@ -13,10 +13,10 @@ import pytest
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.documents.markup import MAX_SIZE
-from tests.applications import JSON, Client
 from tests.hostile import mutation, samples
 from tests.hostile.filtering import PATHS, TYPES, Filtering
 from tests.hostile.memory import in_child, peak, resident
+from tests.support.applications import JSON, Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,9 +12,9 @@ import webtest.lint
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.extension import ATTRIBUTES
-from tests.applications import Client
 from tests.hostile.filtering import RECORDS
 from tests.hostile.wsgi_matrix import BODY, MATRIX, Application, Manner
+from tests.support.applications import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable

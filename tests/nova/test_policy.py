@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts import filter_factory, policies
-from tests.applications import Client as PlainClient
-from tests.applications import answering
 from tests.nova.client import Api
 from tests.nova.comparison import assert_same
 from tests.nova.installation import ADMIN
 from tests.nova.splices import states
+from tests.support.applications import Client as PlainClient
+from tests.support.applications import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tests.databases import Database
     from tests.nova.client import Client
     from tests.nova.installation import Installation
+    from tests.support.databases import Database
 
 API = Api("2.104", "/v2.1", "2.104")
 #: Nova hands an ordinary user's token on to Neutron.

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import sqlalchemy as sa
 
-from tests.databases import SERVERS, Database
 from tests.nova.installation import (
     DOWN_CELL,
     LIVE_CELLS,
     operators_paste_file,
 )
-from tests.readers import Reader
+from tests.support.databases import SERVERS, Database
+from tests.support.readers import Reader
 
 if TYPE_CHECKING:
     from tests.nova.installation import Installation

@@ -10,7 +10,6 @@ from keystonemiddleware.fixture import AuthTokenFixture
 from osprofiler import notifier, profiler, web
 
 from nova_ext_sts import extension
-from tests.applications import Client, Response
 from tests.servers.pipelines import (
     APPLICATION,
     EXTENDED,
@@ -21,6 +20,7 @@ from tests.servers.pipelines import (
     loaded,
 )
 from tests.servers.traffic import ABSENT, IDS
+from tests.support.applications import Client, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from oslo_db import options as db_options
 
 from nova_ext_sts import ExtendedStatus, filter_factory, opts, settings
 from nova_ext_sts.settings import ConfigurationError
-from tests.applications import answering
+from tests.support.applications import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable

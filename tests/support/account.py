@@ -7,12 +7,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tests.tables import aligned
+from tests.support.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tests.applications import Response
+    from tests.support.applications import Response
 
 HEADINGS = ("fault", "made", "answered", "with fields", "slowest")
 

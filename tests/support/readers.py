@@ -9,9 +9,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.databases import SERVERS, Database
+from tests.support.databases import SERVERS, Database
 
-PAGE = Path(__file__).parents[1] / "doc/source/admin/database-users.rst"
+PAGE = Path(__file__).parents[2] / "doc/source/admin/database-users.rst"
 
 
 def documented() -> dict[str, list[str]]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tests.applications import Client, answering, filtered
+from tests.support.applications import Client, answering, filtered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.databases import Database
+    from tests.support.databases import Database
 
 LIST = b'{"servers": [{"id": "a"}]}'
 EXTENDED = (

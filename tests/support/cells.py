@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from nova_ext_sts import settings
 from nova_ext_sts.records import load
-from tests.databases import (
+from tests.support.databases import (
     BUILD_REQUESTS,
     CELL_MAPPINGS,
     INSTANCE_MAPPINGS,
