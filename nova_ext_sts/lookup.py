@@ -6,11 +6,16 @@ Between the filter and its record source, which may be anybody's.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from nova_ext_sts import records
-from nova_ext_sts.records import Records, RecordsUnavailable
-from nova_ext_sts.records.outage import Outage
+from nova_ext_sts.records import (
+    DatabaseUnavailable,
+    Records,
+    RecordsUnavailable,
+)
+from nova_ext_sts.records.backoff import Outage
 from nova_ext_sts.states import NO_STATES
 
 if TYPE_CHECKING:
@@ -73,9 +78,10 @@ class Lookup:
             return Records()
         try:
             found = Records.of(self._source.lookup(ids))
+        except DatabaseUnavailable:
+            raise  # Its database has logged it.
         except RecordsUnavailable as error:
-            if not error.logged:
-                self.failed(error.reason)
+            self.failed(error.reason)
             raise
         except Exception as error:
             # The response is not the source's to lose. What an unknown error
@@ -86,13 +92,6 @@ class Lookup:
         return found
 
 
-def _is_askable(server_id: str) -> bool:
-    """Say whether an id can be the key of a record.
-
-    A single id that a database refuses would cost a whole page its states.
-    """
-    return (
-        0 < len(server_id) <= 255
-        and server_id.isascii()
-        and server_id.isprintable()
-    )
+#: Ids that are looked up. Any other id counts as a server without a record,
+#: so that no driver's quoting has to be trusted with foreign text.
+_is_askable = re.compile(r"[A-Za-z0-9._~:@+=-]{1,255}").fullmatch

@@ -99,8 +99,8 @@ each response the default does for hundreds of responses a second.
         help=_help("""
 The longest, in seconds, that a response waits for its records; ``on_error``
 says what happens then. The default is far above what a lookup takes, and below
-what clients wait. A database that does not answer in time is left alone for a
-while, so that not every response waits for it.
+what clients wait. Queries to a database that does not answer in time are
+suspended for 1 s, doubling up to 30 s, so that other responses do not wait.
 """),
     ),
     cfg.StrOpt(

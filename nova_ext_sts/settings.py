@@ -40,6 +40,8 @@ class Database:
     """How one database is to be read; ``repr`` keeps the URL's secrets."""
 
     name: str
+    #: The filter's option that can name its URL.
+    option: str = "connection"
     url: str = dataclasses.field(repr=False)
     #: Appended to the URL's query, ``a=1&b=2``.
     parameters: str = dataclasses.field(default="", repr=False)
@@ -47,9 +49,6 @@ class Database:
     wsrep_sync_wait: int | None = None
     max_connections: int = 5
     timeout: float = 5.0
-    #: Whether it is asked to find out if it answers: then it is never left
-    #: alone for a while, and the log is not told what the asker tells.
-    is_probed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,27 +77,6 @@ class Settings:
     #: own.
     conf: cfg.ConfigOpts = dataclasses.field(repr=False)
 
-    def for_probing(self, timeout: float) -> Settings:
-        """Return these settings for who only asks what answers.
-
-        That takes one connection to each database, apart from the filter's.
-
-        :param timeout: in seconds, in place of the filter's
-        """
-
-        def probed(database: Database) -> Database:
-            return dataclasses.replace(
-                database, max_connections=1, timeout=timeout, is_probed=True
-            )
-
-        return dataclasses.replace(
-            self,
-            database=self.database and probed(self.database),
-            api_database=self.api_database and probed(self.api_database),
-            mapped_cell=probed(self.mapped_cell),
-            timeout=timeout,
-        )
-
 
 def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
     """Return the settings of one filter.
@@ -123,7 +101,9 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
         or _record_source(own, api or values["cell_connection"], api_database),
         database=database if database.url else None,
         api_database=api_database if api_database.url else None,
-        mapped_cell=dataclasses.replace(nova, url=""),
+        mapped_cell=dataclasses.replace(
+            nova, url="", option="cell_connection"
+        ),
         cell_connections=_cell_connections(values["cell_connection"]),
         timeout=values["timeout"],
         on_error=values["on_error"],
@@ -225,6 +205,7 @@ def _nova_database(
 
     return Database(
         name=name,
+        option="connection" if group == "database" else "api_connection",
         url=value("connection") or "",
         parameters=value("connection_parameters") or "",
         recycle=value("connection_recycle_time", 3600),

@@ -61,6 +61,18 @@ def sqlite(tmp_path: Path) -> Iterator[databases.Database]:
 
 
 @pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stop the clock of the back-offs; return what lets time pass."""
+    now = [1000.0]
+    monkeypatch.setattr("nova_ext_sts.records.backoff.clock", lambda: now[0])
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    return passes
+
+
+@pytest.fixture
 def silent() -> Iterator[Proxy]:
     """A server that accepts and says nothing."""
     proxy = Proxy(None)

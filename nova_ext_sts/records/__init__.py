@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import abc
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stevedore import driver, exception, extension
@@ -14,21 +15,25 @@ from nova_ext_sts.settings import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from nova_ext_sts.records.readonly import ReadOnlyDatabase
+    from nova_ext_sts.records.engine import Database
+    from nova_ext_sts.records.systems import Select
     from nova_ext_sts.settings import Settings
     from nova_ext_sts.states import States
 
 #: The group of entry points that the option ``record_source`` names.
 NAMESPACE = "nova_ext_sts.record_sources"
 
+#: The nil UUID (RFC 9562), which is no server's.
+NIL = "00000000-0000-0000-0000-000000000000"
+
 
 class Records(dict[str, "States"]):
-    """``{id: States}``, and from how many cells they come.
+    """``{id: States}``, and how many cells were queried for them.
 
-    A source may return any mapping; from this one the filter can tell more.
+    A source may return any mapping.
     """
 
-    #: None where the source knows no cells.
+    #: None if the source knows no cells.
     cells: int | None = None
 
     @classmethod
@@ -36,7 +41,7 @@ class Records(dict[str, "States"]):
         """Return a copy of what a source has returned."""
         copy = cls(records)
         cells = getattr(records, "cells", None)
-        # It may be anything, and goes into a header.
+        # It may be anything, and is written to a header.
         copy.cells = cells if type(cells) is int else None
         return copy
 
@@ -45,10 +50,9 @@ class RecordsUnavailable(Exception):
     """Some records, or all, cannot be read now.
 
     :param reason: one sentence for the log, without secrets
-    :param records: what was read all the same, ``{id: States}``
-    :param ids: the ids of the servers concerned; None stands for all that
-        are not in ``records``
-    :param logged: whether the log has it already
+    :param records: what was read nevertheless, ``{id: States}``
+    :param ids: the ids of the servers concerned; None means all that are not
+        in ``records``
     """
 
     def __init__(
@@ -56,41 +60,49 @@ class RecordsUnavailable(Exception):
         reason: str,
         records: Mapping[str, States] | None = None,
         ids: Collection[str] | None = None,
-        *,
-        logged: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.records = records or {}
         self.ids = ids
-        self.logged = logged
 
 
-class Asked(NamedTuple):
-    """One database that a record source reads, and what it asks there."""
+class DatabaseUnavailable(RecordsUnavailable):
+    """A database failed, and its own log messages say so."""
+
+
+class Unreachable(DatabaseUnavailable):
+    """No server answered."""
+
+
+class AccessDenied(DatabaseUnavailable):
+    """The database user lacks a privilege."""
+
+
+class SchemaMismatch(DatabaseUnavailable):
+    """A table or a column is missing."""
+
+
+class Reading(NamedTuple):
+    """A database that a record source reads, and its queries there."""
 
     name: str
     #: The option that can name its URL.
     option: str
-    #: None where the URL of it is at fault.
-    database: ReadOnlyDatabase | None
-    #: Statements as ``ReadOnlyDatabase.read`` takes them.
-    selects: Sequence[str]
-    #: Why it is not to be read, in one sentence without secrets; or nothing.
+    #: None if it cannot be read at all.
+    database: Database | None
+    selects: Sequence[Select]
+    #: Why it cannot be read: one sentence without secrets, or nothing.
     fault: str = ""
-    #: What Nova's cell mapping says of its URL (it may hold a password); None
-    #: where that is not asked.
-    mapping: str | None = None
 
 
 class RecordSource(abc.ABC):
-    """Reads instance records. One object serves all threads of a process.
+    """Reads instance records. Threads share the object.
 
-    A source is made when the filter is loaded, before the process may fork:
-    it connects on the first lookup, not earlier.
+    It is created when the filter is loaded, before the process may fork, and
+    connects on the first lookup, not earlier.
 
-    :param settings: the filter's settings, of which each source takes what
-        it needs
+    :param settings: the filter's settings
     :raises ConfigurationError: the source cannot work with these settings
     """
 
@@ -103,25 +115,71 @@ class RecordSource(abc.ABC):
 
         Called once for each response, from any thread.
 
-        :param ids: at least one server id, each once; printable ASCII of 1 to
-            255 characters
+        :param ids: at least one server id, each once: 1 to 255 characters
+            from ``A-Z a-z 0-9 . _ ~ : @ + = -``
         :raises RecordsUnavailable: records cannot be read in
             ``settings.timeout`` seconds
         """
 
-    def databases(self) -> Sequence[Asked]:
-        """Return what the source reads, as far as that is databases.
+    def databases(self) -> Sequence[Reading]:
+        """Return the databases that the source reads, if it reads any.
 
-        For the health check and the upgrade check. It may ask a database for
-        the others, within ``settings.timeout`` seconds, and raises nothing.
+        For the health check and the upgrade check. It may query a database
+        for the others, within ``settings.timeout`` seconds, and raises
+        nothing.
         """
         return ()
+
+
+class Checked(NamedTuple):
+    """A database, and what is wrong with it."""
+
+    reading: Reading
+    errors: Sequence[RecordsUnavailable]
+
+
+def check(source: RecordSource, seconds: float) -> list[Checked]:
+    """Query all that a source reads for the record of the nil UUID.
+
+    :param seconds: the longest to wait, for all databases together
+    """
+    deadline = time.monotonic() + seconds
+    readings = source.databases()
+    if not readings:
+        errors = []
+        try:
+            source.lookup([NIL])
+        except RecordsUnavailable as error:
+            errors = [error]
+        except Exception as error:
+            # Plug-ins raise anything; the text may hold a password.
+            reason = f"it raised {type(error).__name__}"
+            errors = [RecordsUnavailable(reason)]
+        return [Checked(Reading("records", "", None, ()), errors)]
+    begun = [
+        [
+            reading.database.query(select, [NIL] if select.key else ())
+            for select in reading.selects
+            if reading.database
+        ]
+        for reading in readings
+    ]
+    checked = []
+    for reading, queries in zip(readings, begun, strict=True):
+        errors = [RecordsUnavailable(reading.fault)] if reading.fault else []
+        for query in queries:
+            try:
+                query.rows(deadline - time.monotonic())
+            except RecordsUnavailable as error:
+                errors.append(error)
+        checked.append(Checked(reading, errors))
+    return checked
 
 
 def load(settings: Settings) -> RecordSource:
     """Return the record source that the settings name.
 
-    :raises ConfigurationError: there is none of that name, or it cannot work
+    :raises ConfigurationError: it is not installed, or cannot work
     """
     name = settings.record_source
     try:

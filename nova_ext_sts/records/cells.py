@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States from Nova's cells: the API database says where each instance is.
+"""The record source ``cells``: Nova's cells v2.
 
-Nova's cells v2: ``instance_mappings`` holds the cell of every instance, or
-NULL while the scheduler has not chosen one; until then the server exists in
-``build_requests`` alone. cell0 has the servers that could not be scheduled,
-and a disabled cell takes no new servers but keeps those that it has.
+The table ``instance_mappings`` of Nova's API database holds the cell of every
+instance, or NULL until the scheduler has chosen one; until then the server is
+in ``build_requests`` only. cell0 has the servers that could not be scheduled,
+and a disabled cell keeps the servers that it has.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from oslo_log import log as logging
 
 from nova_ext_sts.opts import GROUP
+from nova_ext_sts.printable import printable
 from nova_ext_sts.records import (
-    Asked,
+    DatabaseUnavailable,
+    Reading,
     Records,
     RecordSource,
     RecordsUnavailable,
 )
 from nova_ext_sts.records.database import INSTANCES, states_of
-from nova_ext_sts.records.faults import Faults
+from nova_ext_sts.records.engine import database_of
 from nova_ext_sts.records.mappings import (
     CELLS,
     NO_SUCH_CELL,
     URLS,
+    Cell,
     CellMappings,
 )
-from nova_ext_sts.records.readonly import database_of
+from nova_ext_sts.records.systems import Select
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
 
@@ -39,15 +43,18 @@ if TYPE_CHECKING:
 
     from nova_ext_sts.settings import Settings
 
-MAPPINGS = (
-    "SELECT instance_uuid, cell_id FROM instance_mappings "
-    "WHERE instance_uuid {among}"
+LOG = logging.getLogger(__name__)
+
+MAPPINGS = Select(
+    "instance_mappings", ("instance_uuid", "cell_id"), "instance_uuid"
 )
-#: Read after the mappings, and only for the servers that are in no cell.
-BUILDING = (
-    "SELECT instance_uuid, instance FROM build_requests "
-    "WHERE instance_uuid {among}"
+#: Read after the mappings, and only for servers that are in no cell.
+BUILDING = Select(
+    "build_requests", ("instance_uuid", "instance"), "instance_uuid"
 )
+
+#: Of how many cells and servers it is remembered that they were logged.
+MAX_LOGGED = 1000
 
 
 class _Instance(msgspec.Struct, gc=False):
@@ -59,7 +66,7 @@ class _Instance(msgspec.Struct, gc=False):
 
 
 class _BuildRequest(msgspec.Struct, gc=False):
-    """A versioned object, as oslo.versionedobjects writes it."""
+    """A versioned object, as oslo.versionedobjects serialises it."""
 
     data: _Instance = msgspec.field(name="nova_object.data")
 
@@ -70,7 +77,7 @@ _decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
 class _Placement(NamedTuple):
     """Where the servers of a page are."""
 
-    #: In a cell: {cell id: [server id]}.
+    #: ``{cell id: [server id]}``.
     cells: dict[int, list[str]]
     #: In no cell yet.
     building: dict[str, States]
@@ -79,7 +86,7 @@ class _Placement(NamedTuple):
 
 
 class CellRecords(RecordSource):
-    """Reads Nova's API database, then each concerned cell's, side by side."""
+    """Reads Nova's API database, then the cells concerned, side by side."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.api_database is None:
@@ -88,107 +95,142 @@ class CellRecords(RecordSource):
                 f"api_connection in [{GROUP}], or [api_database] connection."
             )
         self._settings = settings
-        self._faults = Faults()
         self._api = database_of(settings.api_database)
-        self._mappings = CellMappings(settings, self._api, self._faults)
+        self._mappings = CellMappings(settings, self._api)
+        #: Cells without a mapping, and servers with an unreadable build
+        #: request, that have been logged.
+        self._logged: set[int | str] = set()
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._settings.timeout
-        placement = self._placement(ids, deadline)
+        placement = self._place(ids, deadline)
         if placement.nowhere:
             # Between its build request and its cell a server is in neither
-            # for a moment; Nova, too, looks once more.
-            second = self._placement(placement.nowhere, deadline)
+            # for a moment; Nova looks once more, too.
+            second = self._place(placement.nowhere, deadline)
             placement.building.update(second.building)
             for cell, servers in second.cells.items():
-                placement.cells.setdefault(cell, []).extend(servers)
+                placement.cells[cell] += servers
         records = Records(placement.building)
         records.cells = len(placement.cells)
         if not placement.cells:
             return records
-        asked = self._mappings.cells
-        failures = self._ask(placement.cells, records, deadline)
+        try:
+            self._mappings.load(deadline)
+        except RecordsUnavailable as error:
+            failures = dict.fromkeys(placement.cells, error)
+        else:
+            failures = self._query(placement.cells, records, deadline)
         if failures:
-            try:
-                self._mappings.read(deadline)
-            except RecordsUnavailable as error:
-                for cell in failures.keys() - self._mappings.cells.keys():
-                    failures[cell] = error.reason
-            else:
-                for cell in failures.keys() - self._mappings.cells.keys():
-                    self._faults.tell(
-                        f"Servers in cell {cell} go", failures[cell]
-                    )
-            cells = self._mappings.cells
-            moved = {
-                cell: placement.cells[cell]
-                for cell in failures
-                if cells.get(cell) != asked.get(cell)
-            }
-            for cell in moved:
-                del failures[cell]
-            failures |= self._ask(moved, records, deadline)
-        if failures:
-            raise RecordsUnavailable(
-                "; ".join(failures.values()),
+            errors = failures.values()
+            is_logged = all(isinstance(e, DatabaseUnavailable) for e in errors)
+            kind = DatabaseUnavailable if is_logged else RecordsUnavailable
+            raise kind(
+                "; ".join(dict.fromkeys(error.reason for error in errors)),
                 records,
                 [
                     server
                     for cell in failures
                     for server in placement.cells[cell]
                 ],
-                logged=True,
             )
         return records
 
-    def databases(self) -> Sequence[Asked]:
-        name, option = self._api.settings.name, "api_connection"
+    def databases(self) -> Sequence[Reading]:
+        api, mappings = self._api, self._mappings
+        name, option = api.settings.name, api.settings.option
+        deadline = time.monotonic() + self._settings.timeout
         try:
-            self._mappings.read(time.monotonic() + self._settings.timeout)
-        except RecordsUnavailable as error:
-            return [Asked(name, option, self._api, [CELLS], error.reason)]
-        cells = self._mappings.cells.values()
+            if not mappings.load(deadline):
+                mappings.reload(deadline)
+        except RecordsUnavailable:
+            return [Reading(name, option, api, [MAPPINGS, BUILDING, CELLS])]
         selects = [MAPPINGS, BUILDING, CELLS]
-        if any(cell.is_mapped for cell in cells):
-            selects.append(URLS)
+        selects += [URLS] if mappings.has_urls else []
+        option = "cell_connection"
         return [
-            Asked(name, option, self._api, selects),
+            Reading(name, api.settings.option, api, selects),
             *(
-                Asked(
+                Reading(
                     f"cell {cell.name}",
-                    "cell_connection",
+                    option,
                     cell.database,
                     [INSTANCES],
                     cell.fault,
-                    cell.mapping,
                 )
-                for cell in cells
+                for cell in mappings.cells.values()
             ),
             *(
-                Asked(
-                    f"cell {unknown}",
-                    "cell_connection",
-                    None,
-                    [],
-                    NO_SUCH_CELL,
-                )
-                for unknown in sorted(self._mappings.unknown)
+                Reading(f"cell {unknown}", option, None, (), NO_SUCH_CELL)
+                for unknown in sorted(mappings.unknown)
             ),
         ]
 
-    def _placement(self, ids: Sequence[str], deadline: float) -> _Placement:
+    def _query(
+        self,
+        pages: Mapping[int, Sequence[str]],
+        records: dict[str, States],
+        deadline: float,
+    ) -> dict[int, RecordsUnavailable]:
+        """Add the cells' states to ``records``; return failures by cell."""
+        cells = self._mappings.cells
+        if pages.keys() - cells and self._mappings.reload(deadline):
+            cells = self._mappings.cells
+        failures = self._query_once(cells, pages, records, deadline)
+        # A failing cell may have moved to another database.
+        if failures and self._mappings.reload(deadline):
+            before, cells = cells, self._mappings.cells
+            moved = {
+                cell: pages[cell]
+                for cell in failures
+                if cells.get(cell) != before.get(cell)
+            }
+            for cell in moved:
+                del failures[cell]
+            failures |= self._query_once(cells, moved, records, deadline)
+        return failures
+
+    def _query_once(
+        self,
+        cells: Mapping[int, Cell],
+        pages: Mapping[int, Sequence[str]],
+        records: dict[str, States],
+        deadline: float,
+    ) -> dict[int, RecordsUnavailable]:
+        queries = {}
+        failures: dict[int, RecordsUnavailable] = {}
+        for cell, servers in pages.items():
+            known = cells.get(cell)
+            if known is None:
+                fault = f"there is no cell mapping {cell}"
+                self._warn(cell, f"Servers in cell {cell} get", fault)
+                failures[cell] = DatabaseUnavailable(fault)
+            elif known.database is None:
+                failures[cell] = DatabaseUnavailable(known.fault)
+            else:
+                queries[cell] = known.database.query(
+                    INSTANCES, servers, deadline=deadline
+                )
+        for cell, query in queries.items():
+            try:
+                records |= states_of(query.rows())
+            except RecordsUnavailable as error:
+                failures[cell] = error
+        return failures
+
+    def _place(self, ids: Sequence[str], deadline: float) -> _Placement:
         placement = _Placement(collections.defaultdict(list), {}, [])
+        query = self._api.query(MAPPINGS, ids, deadline=deadline)
         unplaced = []
-        mappings = self._api.read(MAPPINGS, ids, deadline=deadline).rows()
-        for server, cell in mappings:
+        for server, cell in query.rows():
             if cell is None:
                 unplaced.append(server)
             else:
                 placement.cells[cell].append(server)
         if not unplaced:
             return placement
-        requests = self._api.read(BUILDING, unplaced, deadline=deadline).rows()
-        instances = {row[0]: row[1] for row in requests}
+        query = self._api.query(BUILDING, unplaced, deadline=deadline)
+        instances = {row[0]: row[1] for row in query.rows()}
         for server in unplaced:
             instance = instances.get(server)
             if instance is None:
@@ -197,39 +239,16 @@ class CellRecords(RecordSource):
             try:
                 data = _decode_build_request(instance).data
             except (ValueError, RecursionError) as error:
-                self._faults.tell(
-                    f"Server {server} goes",
-                    f"its build request cannot be read: {error}",
-                )
+                fault = f"its build request cannot be read: {error}"
+                self._warn(server, f"Server {server} gets", fault)
             else:
                 placement.building[server] = States(
                     data.vm_state, data.task_state, data.power_state
                 )
         return placement
 
-    def _ask(
-        self,
-        pages: Mapping[int, Sequence[str]],
-        records: dict[str, States],
-        deadline: float,
-    ) -> dict[int, str]:
-        """Add what the cells know to ``records``, asking them side by side.
-
-        Return the reason for each cell that gave no answer.
-        """
-        readings = {}
-        failures = {}
-        for cell, servers in pages.items():
-            try:
-                database = self._mappings.database(cell)
-                readings[cell] = database.read(
-                    INSTANCES, servers, deadline=deadline
-                )
-            except RecordsUnavailable as error:
-                failures[cell] = error.reason
-        for cell, reading in readings.items():
-            try:
-                records |= states_of(reading.rows())
-            except RecordsUnavailable as error:
-                failures[cell] = error.reason
-        return failures
+    def _warn(self, key: int | str, what: str, fault: str) -> None:
+        """Log once what is wrong with one cell or one server."""
+        if key not in self._logged and len(self._logged) < MAX_LOGGED:
+            self._logged.add(key)
+            LOG.warning("%s no states: %s", printable(what), printable(fault))

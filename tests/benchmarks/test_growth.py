@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from nova_ext_sts.records import RecordSource
+    from nova_ext_sts.records.systems import Select
     from tests.benchmarks.conftest import Measure
     from tests.support.databases import Database
 
@@ -112,16 +113,18 @@ class Site(NamedTuple):
 
 
 def rows(
-    connection: pymysql.Connection[Any], select: str, ids: Sequence[str]
+    connection: pymysql.Connection[Any], select: Select, ids: Sequence[str]
 ) -> Sequence[Any]:
+    columns = ", ".join(select.columns)
+    sql = f"SELECT {columns} FROM {select.table} WHERE {select.key} IN %s"
     with connection.cursor() as cursor:
-        cursor.execute(select.format(among="IN %s"), (list(ids),))
+        cursor.execute(sql, (list(ids),))
         found: Sequence[Any] = cursor.fetchall()
     return found
 
 
 def connected(database: Database) -> pymysql.Connection[Any]:
-    url = sa.make_url(database.url)
+    url = sa.engine.make_url(database.url)
     return pymysql.connect(
         host=url.host or "",
         port=url.port or 0,

@@ -35,7 +35,7 @@ SELECT = (
 PART = "lookup"
 
 
-def _sqlite(url: sa.URL) -> Raw:
+def _sqlite(url: sa.engine.URL) -> Raw:
     connection = sqlite3.connect(str(url.database))
 
     def raw(ids: Sequence[str]) -> object:
@@ -54,7 +54,7 @@ def _mysql(connection: Any) -> Raw:
     return raw
 
 
-def _pymysql(url: sa.URL) -> Raw:
+def _pymysql(url: sa.engine.URL) -> Raw:
     return _mysql(
         pymysql.connect(
             host=url.host,
@@ -66,7 +66,7 @@ def _pymysql(url: sa.URL) -> Raw:
     )
 
 
-def _mysqldb(url: sa.URL) -> Raw:
+def _mysqldb(url: sa.engine.URL) -> Raw:
     return _mysql(
         MySQLdb.connect(
             host=url.host,
@@ -79,7 +79,7 @@ def _mysqldb(url: sa.URL) -> Raw:
     )
 
 
-def _psycopg(url: sa.URL) -> Raw:
+def _psycopg(url: sa.engine.URL) -> Raw:
     connection = psycopg.connect(
         host=url.host,
         port=url.port,
@@ -159,7 +159,7 @@ def looked_up(
     """A driver, the filter's record source on it, and the driver raw."""
     driver: str = request.param
     database = databases[driver.partition("+")[0]]
-    url = sa.make_url(database.url).set(drivername=driver)
+    url = sa.engine.make_url(database.url).set(drivername=driver)
     return (
         driver,
         source(connection=url.render_as_string(hide_password=False)),

@@ -61,7 +61,7 @@ def database(
     system = driver.partition("+")[0]
     with made(system, tmp_path, server.url) as database:
         database.insert_instances([("a", "active", None, 1)])
-        url = sa.make_url(database.url).set(drivername=driver, query={})
+        url = sa.engine.make_url(database.url).set(drivername=driver, query={})
         database.url = url.render_as_string(hide_password=False)
         yield database
 

@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ import sqlalchemy as sa
 
 from tests.support.account import Account
 from tests.support.databases import made
-from tests.support.lookups import client_of
+from tests.support.lookups import client_of, wait_for_states
 from tests.support.servers import KINDS
 
 if TYPE_CHECKING:
@@ -48,14 +47,14 @@ def main(driver: str) -> None:
         made(system, Path(directory), server.url) as database,
     ):
         database.insert_instances([("a", "active", None, 1)])
-        url = sa.make_url(database.url).set(drivername=driver, query={})
+        url = sa.engine.make_url(database.url).set(drivername=driver, query={})
         database.url = url.render_as_string(hide_password=False)
         client = client_of(database, timeout=1)
         account.get(lambda: client.get("/servers"))
         with dropping():
             for _ in range(100):
                 account.get(lambda: client.get("/servers"))
-        time.sleep(1)  # the pause
+        wait_for_states(client.get_list, 6)
         account.get(lambda: client.get("/servers"))
     print(
         json.dumps(

@@ -128,7 +128,7 @@ def test_one_cell_of_ten_is_down(
     assert extended(account.get(lambda: client.get("/servers"))) == PAGE
     # Of both filters: they share what they know of a database.
     begins, ends = (record.getMessage() for record in caplog.records)
-    assert begins.startswith("States cannot be read from the cell cell10 (")
+    assert "the cell cell10 (" in begins
     assert "after 21 failed lookups" in ends
 
 
@@ -205,8 +205,10 @@ def test_api_database_is_frozen(
             response = account.get(lambda: client.get("/servers"))
             assert response.body == LIST
     assert time.monotonic() - began < 1 + LATE
-    time.sleep(1)  # the pause
-    assert extended(account.get(lambda: client.get("/servers"))) == PAGE
+    until = time.monotonic() + 4
+    while extended(account.get(client.get_list)) != PAGE:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_connections_are_as_many_as_allowed(

@@ -14,6 +14,7 @@ from tests.support.lookups import (
     administrator,
     client_of,
     slow_down,
+    wait_for_states,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def test_server_is_killed_between_requests(
     for _ in range(20):
         assert account.get(lambda: client.get("/servers")).body == EXTENDED
     begins, ends = (record.getMessage() for record in caplog.records)
-    assert begins.startswith("States cannot be read from the instances'")
+    assert "the instances' database" in begins
     assert "after 20 failed lookups" in ends
 
 
@@ -65,7 +66,7 @@ def test_server_is_killed_in_the_middle_of_a_query(
         with server.killed():
             assert response.result().body == LIST
     assert account.slowest < 5
-    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    wait_for_states(lambda: account.get(client.get_list), 4)
 
 
 def test_connection_is_killed_in_the_middle_of_a_query(

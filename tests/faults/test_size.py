@@ -80,11 +80,11 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
     def see(*arguments: Any) -> None:
         seen.append(arguments[2:4])
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", see)
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", see)
     try:
         yield seen
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", see)
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", see)
 
 
 def page() -> dict[str, States]:
@@ -104,7 +104,9 @@ def test_page_is_one_statement_for_each_database(site: Site) -> None:
     assert len(seen) == 1 + CELLS
 
 
-def plan(connection: sa.Connection, statement: str, parameters: Any) -> str:
+def plan(
+    connection: sa.engine.Connection, statement: str, parameters: Any
+) -> str:
     """Return the plan of a statement, as the server tells it."""
     if connection.dialect.name == "mysql":
         rows = connection.exec_driver_sql(

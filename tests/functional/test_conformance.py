@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from nova_ext_sts.records.conformance import RecordSourceConformance
+from nova_ext_sts.records.testing import RecordSourceConformance
 from tests.support.cells import Cells, source
 from tests.support.databases import INSTANCES
 

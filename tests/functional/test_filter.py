@@ -396,11 +396,7 @@ def test_outage_costs_the_fields_and_nothing_else(
         assert (response.body, response.headers) == (LIST, headers)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == (
-        "States cannot be read from the instances' database "
-        f"({no_connection}): unable to open database file. "
-        "Nothing more is logged until they can."
-    )
+    assert f"({no_connection}): unable to open" in record.getMessage()
 
 
 def test_end_of_an_outage_is_logged_and_served(
@@ -414,12 +410,9 @@ def test_end_of_an_outage_is_logged_and_served(
     sqlite.execute("ALTER TABLE gone RENAME TO instances")
     assert client.get("/servers").body == EXTENDED_LIST
     assert client.get("/servers").body == EXTENDED_LIST
-    database = f"the instances' database ({sqlite.url})"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"States cannot be read from {database}: no such table: instances. "
-        "Nothing more is logged until they can.",
-        f"States can be read from {database} again, after 2 failed lookups.",
-    ]
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert f"({sqlite.url}): no such table: instances" in begins
+    assert "after 2 failed lookups" in ends
 
 
 def test_outage_is_a_fault_where_wanted(no_connection: str) -> None:
@@ -695,10 +688,9 @@ def test_error_in_a_plugin_is_an_outage(
         on_error="fail",
     )
     assert client.get("/servers").status == "503 Service Unavailable"
-    assert [record.getMessage() for record in caplog.records] == [
-        "States cannot be read from the record source broken: it raised "
-        "KeyError. Nothing more is logged until they can."
-    ] * 3
+    assert len(caplog.records) == 3
+    for record in caplog.records:
+        assert "source broken: it raised KeyError" in record.getMessage()
 
 
 @pytest.mark.usefixtures("plugin")

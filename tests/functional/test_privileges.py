@@ -1,4 +1,4 @@
-"""The database users of the documentation, who may read and nothing else."""
+"""The database user of the documentation can read, and do nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.databases import SERVERS, Database, made
 from tests.support.readers import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ACTIVE = States("active", None, 1)
@@ -36,32 +36,17 @@ def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.fixture
-def readable(
-    system: str, tmp_path: Path, reader: Reader
-) -> Iterator[Database]:
-    """A database whose instances the user may read."""
-    with made(system, tmp_path) as database:
-        database.insert_instances([("a", *ACTIVE)])
-        reader.may_read(database, "instances")
-        yield database
-
-
-@pytest.fixture
-def cells(
-    system: str, tmp_path: Path, reader: Reader, readable: Database
-) -> Iterator[Cells]:
-    """Cells with the server ``a`` in the readable database."""
-    with made(system, tmp_path) as api, made(system, tmp_path) as cell0:
-        databases = iter((api, cell0, readable))
-        cells = Cells(lambda: next(databases))
-        cells.add("a", 2)
-        reader.may_read(api, "api")
-        yield cells
-
-
-def test_user_reads_one_database(reader: Reader, readable: Database) -> None:
-    records = source(connection=reader.url(readable))
-    assert records.lookup(["a"]) == {"a": ACTIVE}
+def cells(reader: Reader, new_database: Callable[[], Database]) -> Cells:
+    """Cells with server a in cell1, which the user may read, b, and c."""
+    cells = Cells(new_database)
+    cells.cells["cell1"].insert_instances([("a", *ACTIVE)])
+    cells.add("a", 2)
+    cells.add("b", 1)
+    cells.add("c", None)
+    cells.add_request("c", '{"nova_object.data": {}}')
+    reader.may_read(cells.api, "api")
+    reader.may_read(cells.cells["cell1"], "instances")
+    return cells
 
 
 @pytest.mark.parametrize(
@@ -74,47 +59,44 @@ def test_user_reads_one_database(reader: Reader, readable: Database) -> None:
         "SELECT instance_uuid FROM instance_mappings",
     ],
 )
-def test_user_may_do_nothing_else(
-    reader: Reader, readable: Database, statement: str
+def test_user_can_read_states_and_do_nothing_else(
+    reader: Reader, database: Database, statement: str
 ) -> None:
-    engine = sa.create_engine(reader.url(readable), poolclass=sa.NullPool)
+    database.insert_instances([("a", *ACTIVE)])
+    reader.may_read(database, "instances")
+    url = reader.url(database)
+    assert source(connection=url).lookup(["a"]) == {"a": ACTIVE}
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     with (
         engine.connect() as connection,
-        pytest.raises(sa.exc.DBAPIError, match=r"denied"),
+        pytest.raises(sa.exc.DBAPIError, match="denied"),
     ):
         connection.execute(sa.text(statement))
 
 
-def test_user_reads_cells_without_the_column_of_urls(
-    reader: Reader, cells: Cells, readable: Database
+def test_column_of_urls_is_not_needed_with_cell_connection(
+    reader: Reader, cells: Cells
 ) -> None:
     records = source(
         api_connection=reader.url(cells.api),
-        cell_connection=[
-            f"cell1={reader.url(readable)}",
-            f"cell0={reader.url(cells.cells['cell0'])}",
-        ],
+        cell_connection=f"cell1={reader.url(cells.cells['cell1'])}",
     )
-    assert records.lookup(["a"]) == {"a": ACTIVE}
-    # The column is needed for a cell that is not named, and for no other.
-    cells.add("b", 1)
-    records = source(
-        api_connection=reader.url(cells.api),
-        cell_connection=f"cell1={reader.url(readable)}",
-    )
+    expected = {"a": ACTIVE, "c": States("building", "scheduling", 0)}
+    assert records.lookup(["a", "c"]) == expected
+    # Of cell0, which is not named, the URL cannot be read.
     with pytest.raises(RecordsUnavailable) as raised:
-        records.lookup(["a", "b"])
-    assert raised.value.records == {"a": ACTIVE}
+        records.lookup(["a", "b", "c"])
+    assert raised.value.records == expected
     assert raised.value.ids == ["b"]
 
 
-def test_user_reads_cells_with_templates(
-    reader: Reader, cells: Cells, readable: Database
+def test_template_is_filled_with_the_user(
+    reader: Reader, cells: Cells
 ) -> None:
-    name = sa.make_url(readable.url).database
+    name = sa.engine.make_url(cells.cells["cell1"].url).database
     cells.api.execute(
         "UPDATE cell_mappings SET database_connection = :url WHERE id = 2",
-        url="{scheme}://{username}:{password}@{hostname}:{port}/" + str(name),
+        url=f"{{scheme}}://{{username}}:{{password}}@{{hostname}}/{name}",
     )
     reader.may_read(cells.api, "urls")
     records = source(
@@ -122,24 +104,14 @@ def test_user_reads_cells_with_templates(
         api_connection=reader.url(cells.api),
     )
     assert records.lookup(["a"]) == {"a": ACTIVE}
+    users = {
+        "mysql": "SELECT user FROM information_schema.processlist "
+        "WHERE db = :name",
+        "postgresql": "SELECT usename FROM pg_stat_activity "
+        "WHERE datname = :name",
+    }
     with cells.api.connect() as connection:
-        # As that user, and not as the one who made the cell.
-        assert reader.name in str(
-            connection.execute(
-                sa.text(
-                    "SELECT user FROM information_schema.processlist"
-                    if connection.dialect.name == "mysql"
-                    else "SELECT usename FROM pg_stat_activity"
-                )
-            ).all()
-        )
-
-
-def test_user_reads_building_servers(reader: Reader, cells: Cells) -> None:
-    cells.add("b", None)
-    cells.add_request("b", '{"nova_object.data": {}}')
-    records = source(
-        api_connection=reader.url(cells.api),
-        cell_connection=["cell0=sqlite://", "cell1=sqlite://"],
-    )
-    assert records.lookup(["b"]) == {"b": States("building", "scheduling", 0)}
+        statement = sa.text(users[connection.dialect.name])
+        assert {*connection.scalars(statement, {"name": name})} == {
+            reader.name
+        }

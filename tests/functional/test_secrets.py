@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from nova_ext_sts import ExtendedStatus
-from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts import ExtendedStatus, settings
+from nova_ext_sts.records import RecordsUnavailable, systems
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
-from tests.support.cells import Cells
+from tests.support.cells import Cells, source
 from tests.support.databases import Database
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ URLS = {
     "unknown parameter": "mysql+pymysql://u:{password}@127.0.0.1/x?nosuch=1",
     "in the query": "postgresql+psycopg://u@127.0.0.1:1/x?password={password}",
     "no URL": "u:{password}@127.0.0.1/x",
+    "one slash too many": "mysql+pymysql:///u:{password}@127.0.0.1/x",
+    "one slash too few": "mysql+pymysql:/u:{password}@127.0.0.1/x",
+    "no @": "mysql+pymysql://u:{password}",
 }
 
 
@@ -79,7 +82,9 @@ def test_no_password_is_told(
     url = url.format(password=password)
     paths = iter(("api", "cell0", "cell1"))
     cells = Cells(
-        lambda: Database(sa.make_url(f"sqlite:///{tmp_path}/{next(paths)}"))
+        lambda: Database(
+            sa.engine.make_url(f"sqlite:///{tmp_path}/{next(paths)}")
+        )
     )
     cells.add("a", 1)
     cells.add("b", 2)
@@ -116,3 +121,49 @@ def test_no_password_is_told(
     said.append(caplog.text)
     assert said
     assert [line for line in said if MARK in line] == []
+
+
+@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+def test_password_that_is_the_users_name_is_not_told(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = url.replace("//u", f"//{MARK}").replace("//nobody", f"//{MARK}")
+    said: list[str] = []
+    try:
+        records = source(connection=url.format(password=MARK), timeout=2)
+        with pytest.raises(RecordsUnavailable) as raised:
+            records.lookup(["a"])
+        said += traceback.format_exception(raised.value)
+    except ConfigurationError as error:
+        said += traceback.format_exception(error)
+    said.append(caplog.text)
+    assert [line for line in said if MARK in line] == []
+
+
+@pytest.mark.parametrize("name", ["mysql+pymysql", "postgresql+psycopg"])
+def test_password_of_one_letter_is_not_told_by_what_is_hidden(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = 3306 if "mysql" in name else 5432
+    records = source(connection=f"{name}://u:a@127.0.0.1:{port}/x", timeout=2)
+    with pytest.raises(RecordsUnavailable) as raised:
+        records.lookup(["a"])
+    # Not "***ccess denied".
+    assert "***" not in raised.value.reason.replace("'***'", "").replace(
+        '"***"', ""
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://u:Hush1@h/x",
+        "mysql+pymysql://u@h/x?passwd=Hush1",
+        "postgresql+psycopg://u@h/x?password=Hush1",
+    ],
+)
+def test_password_in_an_error_is_masked(url: str) -> None:
+    parsed = systems.url_of(settings.Database(name="x", url=url))
+    error = ValueError("no entry for 'Hush1'\nbut")
+    assert systems.reason_of(error, parsed) == "no entry for '***'"
+    assert systems.place_of(parsed).endswith("://h/x")

@@ -93,8 +93,8 @@ def asked_ids() -> Iterator[list[str]]:
         (page,) = parameters
         ids.extend(json.loads(page))
 
-    event.listen(sa.Engine, "before_cursor_execute", note)
+    event.listen(sa.engine.Engine, "before_cursor_execute", note)
     try:
         yield ids
     finally:
-        event.remove(sa.Engine, "before_cursor_execute", note)
+        event.remove(sa.engine.Engine, "before_cursor_execute", note)

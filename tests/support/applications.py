@@ -74,6 +74,10 @@ class Client:
         status, sent = head
         return Response(status, sent, body)
 
+    def get_list(self) -> Response:
+        """Return the response to GET /servers."""
+        return self.get("/servers")
+
 
 def answering(
     body: bytes,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: The servers that the tests use, by SQLAlchemy's name of the system.
 SERVERS = {
-    "mysql": sa.make_url("mysql+pymysql://root@127.0.0.1:3306"),
-    "postgresql": sa.make_url(
+    "mysql": sa.engine.make_url("mysql+pymysql://root@127.0.0.1:3306"),
+    "postgresql": sa.engine.make_url(
         "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
     ),
 }
@@ -66,8 +66,8 @@ BUILD_REQUESTS = sa.Table(
 class Database:
     """One database that a test may write to."""
 
-    def __init__(self, url: sa.URL) -> None:
-        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+    def __init__(self, url: sa.engine.URL) -> None:
+        self._engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
         self.url = url.render_as_string(hide_password=False)
         METADATA.create_all(self._engine)
 
@@ -83,7 +83,7 @@ class Database:
             INSTANCES, *(dict(zip(names, row, strict=True)) for row in rows)
         )
 
-    def connect(self) -> sa.Connection:
+    def connect(self) -> sa.engine.Connection:
         return self._engine.connect()
 
     def execute(self, statement: str, **parameters: Any) -> None:
@@ -91,7 +91,7 @@ class Database:
             connection.execute(sa.text(statement), parameters)
 
 
-def answers(url: sa.URL) -> bool:
+def answers(url: sa.engine.URL) -> bool:
     """Return whether a server accepts connections."""
     try:
         socket.create_connection((url.host, url.port), timeout=3).close()
@@ -102,7 +102,7 @@ def answers(url: sa.URL) -> bool:
 
 @contextlib.contextmanager
 def made(
-    system: str, directory: Path, url: sa.URL | None = None
+    system: str, directory: Path, url: sa.engine.URL | None = None
 ) -> Iterator[Database]:
     """Give a new database on a system, and drop it.
 
@@ -114,12 +114,14 @@ def made(
     """
     name = f"nova_ext_sts_{uuid.uuid4().hex[:12]}"
     if system == "sqlite":
-        yield Database(sa.URL.create("sqlite", database=f"{directory}/{name}"))
+        yield Database(
+            sa.engine.URL.create("sqlite", database=f"{directory}/{name}")
+        )
         return
     url = url or SERVERS[system]
     server = sa.create_engine(
         url,
-        poolclass=sa.NullPool,
+        poolclass=sa.pool.NullPool,
         isolation_level="AUTOCOMMIT",
         connect_args={"connect_timeout": 3},
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,8 +14,9 @@ import sqlalchemy as sa
 from tests.support.applications import Client, answering, filtered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from tests.support.applications import Response
     from tests.support.databases import Database
 
 LIST = b'{"servers": [{"id": "a"}]}'
@@ -46,7 +50,7 @@ END = {
 class Administrator:
     """Sees and ends the connections to one database."""
 
-    def __init__(self, connection: sa.Connection, name: str) -> None:
+    def __init__(self, connection: sa.engine.Connection, name: str) -> None:
         self._connection = connection
         self._name = name
         self._system = connection.dialect.name
@@ -69,11 +73,11 @@ class Administrator:
 @contextlib.contextmanager
 def administrator(database: Database) -> Iterator[Administrator]:
     """Look on with a connection to another database of the same server."""
-    url = sa.make_url(database.url)
+    url = sa.engine.make_url(database.url)
     elsewhere = {"mysql": None, "postgresql": "postgres"}
     engine = sa.create_engine(
         url._replace(database=elsewhere[url.get_backend_name()]),
-        poolclass=sa.NullPool,
+        poolclass=sa.pool.NullPool,
         isolation_level="AUTOCOMMIT",
     )
     assert url.database
@@ -83,7 +87,7 @@ def administrator(database: Database) -> Iterator[Administrator]:
 
 def slow_down(database: Database, seconds: float) -> None:
     """Have each lookup take so long."""
-    system = sa.make_url(database.url).get_backend_name()
+    system = sa.engine.make_url(database.url).get_backend_name()
     pause = PAUSE[system].format(seconds=seconds)
     database.execute("ALTER TABLE instances RENAME TO behind")
     database.execute(
@@ -95,3 +99,36 @@ def slow_down(database: Database, seconds: float) -> None:
 def client_of(database: Database, **options: Any) -> Client:
     """Return a client of an API whose one server is in the database."""
     return filtered(answering(LIST), connection=database.url, **options)
+
+
+def wait_for_states(get: Callable[[], Response], seconds: float) -> None:
+    """Send requests until one has all states; fail if none has in time."""
+    until = time.monotonic() + seconds
+    while get().body != EXTENDED:
+        assert time.monotonic() < until, "the states do not return"
+        time.sleep(0.05)
+
+
+def process_of_two_lookups(url: str, timeout: float) -> float:
+    """Return how long a process lives after its first request, in seconds.
+
+    :param timeout: the filter's option
+    """
+    program = (
+        "import sys, time\n"
+        "from tests.support.applications import answering, filtered\n"
+        "from tests.support.lookups import LIST\n"
+        "client = filtered(answering(LIST), connection=sys.argv[1],"
+        " timeout=float(sys.argv[2]))\n"
+        "print(time.monotonic())\n"
+        "for _ in range(2):\n"
+        "    assert client.get_list().body == LIST\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program, url, str(timeout)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    ).stdout
+    return time.monotonic() - float(output)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.support.databases import SERVERS, Database
 
-PAGE = Path(__file__).parents[2] / "doc/source/admin/database-users.rst"
+PAGE = Path(__file__).parents[2] / "doc/source/admin/databases.rst"
 
 
 def documented() -> dict[str, list[str]]:
@@ -36,7 +36,7 @@ class Reader:
         self.name = f"reader_{uuid.uuid4().hex[:12]}"
         self._server = sa.create_engine(
             SERVERS[system],
-            poolclass=sa.NullPool,
+            poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
         )
         with self._server.connect() as connection:
@@ -49,7 +49,7 @@ class Reader:
             connection.commit()
 
     def url(self, database: Database) -> str:
-        url = sa.make_url(database.url).set(
+        url = sa.engine.make_url(database.url).set(
             username=self.name, password="SECRET"
         )
         return url.render_as_string(hide_password=False)
@@ -59,7 +59,7 @@ class Reader:
         with self._server.connect() as connection:
             connection.execute(sa.text(f"DROP {kind} {self.name}"))
 
-    def _run(self, connection: sa.Connection, block: str) -> None:
+    def _run(self, connection: sa.engine.Connection, block: str) -> None:
         for statement in self._statements[f"{self._system}-{block}"]:
             words = statement.replace("nova_ext_sts", self.name)
             name = connection.engine.url.database

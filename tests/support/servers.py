@@ -46,7 +46,7 @@ class Server(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def url(self) -> sa.URL:
+    def url(self) -> sa.engine.URL:
         """The administrator's, for SQLAlchemy."""
 
     @abc.abstractmethod
@@ -70,7 +70,7 @@ class Server(abc.ABC):
                 user=self.user,
                 cwd=self.directory,
             )
-        engine = sa.create_engine(self.url, poolclass=sa.NullPool)
+        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -155,8 +155,10 @@ class MariaDB(Server):
         super().__init__()
 
     @property
-    def url(self) -> sa.URL:
-        return sa.make_url(f"mysql+pymysql://root@127.0.0.1:{self.port}")
+    def url(self) -> sa.engine.URL:
+        return sa.engine.make_url(
+            f"mysql+pymysql://root@127.0.0.1:{self.port}"
+        )
 
     def _initialization(self) -> Sequence[str]:
         return [
@@ -192,8 +194,8 @@ class PostgreSQL(Server):
         return "postgres" if os.geteuid() == 0 else super().user
 
     @property
-    def url(self) -> sa.URL:
-        return sa.make_url(
+    def url(self) -> sa.engine.URL:
+        return sa.engine.make_url(
             "postgresql+psycopg://postgres@127.0.0.1:"
             f"{self.port}/postgres?connect_timeout=5"
         )

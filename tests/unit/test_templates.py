@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_ext_sts.records.templates import filled
+from nova_ext_sts.records.mappings import filled
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from redis_records import KEY, RedisRecords
 
 from nova_ext_sts import settings
-from nova_ext_sts.records.conformance import RecordSourceConformance
+from nova_ext_sts.records.testing import RecordSourceConformance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A paste file: the filters that this package creates, and the pipelines.
+
+It is read, not loaded: most of what it names can be imported only where the
+service runs. Pipelines are its [pipeline:…] sections, and the lines of Nova's
+composites, one for each way of authentication.
+"""
+
+from __future__ import annotations
+
+import configparser
+import itertools
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from paste.deploy import loadwsgi
+
+from nova_ext_sts.settings import PASTE_OPTIONS, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FACTORY = "nova_ext_sts:filter_factory"
+
+_FILTER = re.compile(r"((egg|call):)?nova[-_]ext[-_]sts\b", re.IGNORECASE)
+_NOVA_API = re.compile(r"nova\.api\.openstack\.compute:APIRouter")
+
+
+class Pipeline(NamedTuple):
+    """The filters in front of an application, outermost first."""
+
+    title: str
+    filters: list[str]
+    #: Whether the application is Nova's Compute API.
+    is_novas: bool
+
+
+class PasteFile:
+    """One paste file.
+
+    :raises ConfigurationError: it cannot be read
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._loader = loadwsgi.ConfigLoader(path)
+            self._parser = self._loader.parser
+            self.pipelines = list(self._pipelines())
+            #: The names of the filters that this package creates.
+            self.filters = self._filters()
+        except (OSError, UnicodeError, configparser.Error) as error:
+            # from None: what the parser says may hold a password.
+            raise ConfigurationError(
+                f"The paste file {path} cannot be read: {_reason(error)}."
+            ) from None
+
+    def options(self, name: str) -> dict[str, Any]:
+        """Return a filter's options, as paste passes them to it.
+
+        :raises ConfigurationError: paste cannot load the filter
+        """
+        try:
+            context = self._loader.get_context(loadwsgi.FILTER, name)
+        except Exception as error:
+            # What paste raises depends on the file.
+            raise ConfigurationError(
+                f"paste cannot load it ({_reason(error)}): write "
+                f"paste.filter_factory = {FACTORY}, and % as %%."
+            ) from None
+        shared = context.global_conf
+        options = {name: shared[name] for name in PASTE_OPTIONS & set(shared)}
+        options.update(context.local_conf)
+        return options
+
+    def _pipelines(self) -> Iterator[Pipeline]:
+        for title in self._parser.sections():
+            section = self._parser[title]
+            lines = {}
+            if title.startswith("pipeline:"):
+                lines = {"": section.get("pipeline", "")}
+            elif "pipeline_factory" in section.get("use", ""):
+                shared = {"use", *self._parser.defaults()}
+                lines = {each: section[each] for each in {*section} - shared}
+            for option, line in sorted(lines.items()):
+                *filters, application = line.split() or [""]
+                factory = self._factory(loadwsgi.APP, application)
+                yield Pipeline(
+                    f"[{title}] {option}".strip(),
+                    filters,
+                    bool(_NOVA_API.match(factory)),
+                )
+
+    def _filters(self) -> list[str]:
+        titles = [title.partition(":") for title in self._parser.sections()]
+        names = [name.strip() for kind, _, name in titles if kind == "filter"]
+        # A pipeline may name a factory itself: egg:nova-ext-sts#…
+        names += itertools.chain(*(each.filters for each in self.pipelines))
+        return [
+            name
+            for name in dict.fromkeys(names)
+            if _FILTER.match(self._factory(loadwsgi.FILTER, name))
+        ]
+
+    def _factory(self, kind: Any, name: str) -> str:
+        """Return what creates a filter or an application.
+
+        :param kind: paste's FILTER or APP
+        """
+        try:
+            section = self._parser[
+                self._loader.find_config_section(kind, name)
+            ]
+        except LookupError:
+            return name
+        options = ("use", *itertools.chain(*kind.egg_protocols))
+        factories = (section[each] for each in options if each in section)
+        return self._factory(kind, next(factories, ""))
+
+
+def _reason(error: Exception) -> str:
+    """Return an error as one line without the text of the file."""
+    if isinstance(error, configparser.InterpolationError):
+        return f"bad % in {error.option} of [{error.section}]"
+    if isinstance(error, configparser.Error):
+        lines = [line for line, _ in getattr(error, "errors", ())]
+        line = (lines or [getattr(error, "lineno", "?")])[0]
+        return f"{type(error).__name__} at line {line}"
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split())

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One database: its SQLAlchemy engine, its sessions, and its queries."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import math
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.pool import NullPool
+
+from nova_ext_sts.records.backoff import Outage
+from nova_ext_sts.records.systems import (
+    DRIVERS,
+    SYSTEMS,
+    place_of,
+    reason_of,
+    url_of,
+)
+from nova_ext_sts.records.workers import Query, Statement, Workers
+from nova_ext_sts.settings import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.engine import URL, Engine
+
+    from nova_ext_sts.records.systems import Select
+    from nova_ext_sts.settings import Database as DatabaseSettings
+
+#: A page of a list is one statement up to this length.
+CHUNK = 10_000
+
+_LOG_NAME = "extended_status"
+
+# At DEBUG SQLAlchemy logs each row, and the rows of Nova's cell mappings hold
+# passwords.
+logging.getLogger(f"sqlalchemy.engine.Engine.{_LOG_NAME}").addFilter(
+    lambda record: record.levelno > logging.DEBUG
+)
+
+#: The databases in use. All filters of a process share them: the connections
+#: and the back-offs.
+_KNOWN: weakref.WeakValueDictionary[DatabaseSettings, Database] = (
+    weakref.WeakValueDictionary()
+)
+
+
+def database_of(settings: DatabaseSettings) -> Database:
+    """Return a process's only object for a database with these settings.
+
+    :raises ConfigurationError: as for ``Database``
+    """
+    known = _KNOWN.get(settings)
+    return known or _KNOWN.setdefault(settings, Database(settings))
+
+
+class Database:
+    """One database; threads share the object, and it survives a fork.
+
+    It connects on the first query, not earlier.
+
+    :raises ConfigurationError: the URL does not parse, names a database
+        system or a driver that is not there, or has a bad parameter
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.settings = settings
+        self.url = url_of(settings)
+        #: What messages call it.
+        self.title = f"the {settings.name} ({place_of(self.url)})"
+        self._outage = Outage(self.title)
+        try:
+            _engine(settings, self.url)
+        except (exc.ArgumentError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"The URL of the {settings.name} ({settings.option}) has a "
+                f"bad parameter: {reason_of(error, self.url)}."
+            ) from None
+        #: By process id: no socket and no thread survives a fork.
+        self._workers: dict[int, Workers] = {}
+
+    def query(
+        self,
+        select: Select,
+        ids: Sequence[str] = (),
+        *,
+        deadline: float = math.inf,
+    ) -> Query:
+        """Begin a query, and return it. Its failures are raised by ``rows``.
+
+        :param ids: values of the select's key
+        :param deadline: when to give up, by ``time.monotonic``; at the latest
+            the settings' ``timeout`` from now
+        """
+        workers = self._workers.get(os.getpid()) or self._new_workers()
+        query = Query(
+            workers, list(_statements(self.url, select, ids)), deadline
+        )
+        workers.submit(query)
+        return query
+
+    def close(self) -> None:
+        """Close the connections as soon as they are not in use."""
+        workers = self._workers.pop(os.getpid(), None)
+        if workers:
+            workers.close()
+
+    def _new_workers(self) -> Workers:
+        engine = _engine(self.settings, self.url)
+        # No lock, which a fork might copy while it is held: of two made at
+        # once, one is dropped before it has connected.
+        workers = self._workers.setdefault(
+            os.getpid(), Workers(self.settings, engine, self._outage)
+        )
+        weakref.finalize(self, workers.close).atexit = False
+        return workers
+
+
+def _statements(
+    url: URL, select: Select, ids: Sequence[str]
+) -> Iterator[Statement]:
+    system = SYSTEMS[url.get_backend_name()]
+    sql = f"SELECT {', '.join(select.columns)} FROM {select.table}"
+    if not select.key:
+        yield Statement(sql, [])
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        among = f"{select.key} {system.among(len(chunk))}"
+        # A list of one tuple: SQLAlchemy 1.4 would take the values of a tuple
+        # for several sets of parameters.
+        yield Statement(f"{sql} WHERE {among}", [system.parameters(chunk)])
+
+
+def _engine(settings: DatabaseSettings, url: URL) -> Engine:
+    """Return an engine, which does not connect before it is asked to.
+
+    Without oslo.db, whose ping and retries cost more than a lookup.
+    """
+    arguments = DRIVERS[url.get_dialect().driver].arguments(settings.timeout)
+    engine = sa.create_engine(
+        url,
+        future=True,
+        logging_name=_LOG_NAME,
+        # One statement is one transaction: no BEGIN and no ROLLBACK, which
+        # would each be a round trip.
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        # The worker threads keep the connections.
+        poolclass=NullPool,
+        connect_args={
+            name: value
+            for name, value in arguments.items()
+            # The operator's wins; None cannot be written in a URL.
+            if name not in url.query or value is None
+        },
+    )
+    event.listen(
+        engine, "connect", functools.partial(_begin_session, settings, url)
+    )
+    return engine
+
+
+def _begin_session(
+    settings: DatabaseSettings, url: URL, connection: Any, _record: Any
+) -> None:
+    """Make a session read-only, and limit the time of its statements."""
+    system = SYSTEMS[url.get_backend_name()]
+    statements = [*system.session]
+    if settings.wsrep_sync_wait is not None and system is SYSTEMS["mysql"]:
+        statements.append(
+            f"SET SESSION wsrep_sync_wait = {settings.wsrep_sync_wait}"
+        )
+    # The server gives up before the response does, and says why.
+    seconds = 0.9 * settings.timeout
+    values = {"seconds": seconds, "milliseconds": round(1000 * seconds)}
+    with contextlib.closing(connection.cursor()) as cursor:
+        for statement in statements:
+            try:
+                cursor.execute(statement.format(**values))
+            except Exception as error:
+                if system.code(error) not in system.unknown:
+                    raise
+    connection.commit()

@@ -1,0 +1,133 @@
+"""Back-offs, and the log messages of an outage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nova_ext_sts.records import backoff
+from nova_ext_sts.records.backoff import BackOff, Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Passes = Callable[[float], None]
+
+
+@pytest.mark.parametrize(
+    ("is_slow", "pauses"),
+    [
+        (False, [0.1, 0.2, 0.4, 0.8, 1, 1, 1]),
+        (True, [1, 2, 4, 8, 16, 30, 30]),
+    ],
+)
+def test_suspensions_double_up_to_their_limit(
+    is_slow: bool, pauses: list[float], pass_time: Passes
+) -> None:
+    failing = BackOff()
+    assert failing.admits()
+    for pause in pauses:
+        failing.failed(backoff.clock(), is_slow=is_slow)
+        pass_time(pause - 0.01)
+        assert not failing.admits()
+        pass_time(0.02)
+        assert failing.admits()
+        # Only one attempt.
+        assert not failing.admits()
+
+
+def test_longest_suspension_includes_the_attempt(pass_time: Passes) -> None:
+    failing = BackOff()
+    for _ in range(9):
+        began = backoff.clock()
+        pass_time(5)
+        failing.failed(began, is_slow=True)
+    pass_time(24.9)
+    assert not failing.admits()
+    pass_time(0.2)
+    assert failing.admits()
+
+
+def test_attempts_that_failed_together_are_one_failure(
+    pass_time: Passes,
+) -> None:
+    failing = BackOff()
+    began = backoff.clock()
+    pass_time(5)
+    assert failing.failed(began, is_slow=True)
+    for _ in range(9):
+        assert not failing.failed(began, is_slow=True)
+    pass_time(1.1)
+    assert failing.admits()
+
+
+def test_success_that_began_before_the_failure_proves_nothing(
+    pass_time: Passes,
+) -> None:
+    failing = BackOff()
+    early = backoff.clock()
+    pass_time(1)
+    failing.failed(early, is_slow=True)
+    failing.succeeded(early)
+    assert not failing.admits()
+
+
+def test_success_ends_the_suspensions(pass_time: Passes) -> None:
+    failing = BackOff()
+    for _ in range(5):
+        failing.failed(backoff.clock(), is_slow=True)
+    failing.succeeded(backoff.clock())
+    assert not failing.is_failing
+    failing.failed(backoff.clock(), is_slow=True)
+    pass_time(1.1)
+    assert failing.admits()
+
+
+def test_attempt_without_a_known_result_is_followed_by_another(
+    pass_time: Passes,
+) -> None:
+    failing = BackOff()
+    failing.failed(backoff.clock(), is_slow=True)
+    pass_time(1.1)
+    assert failing.admits()
+    pass_time(29)
+    assert not failing.admits()
+    pass_time(2)
+    assert failing.admits()
+
+
+def test_outage_is_logged_when_it_begins_and_when_it_ends(
+    pass_time: Passes, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage("x")
+    outage.succeeded()
+    for reason in ("refused", "refused", "silent"):
+        outage.failed(reason)
+    outage.succeeded()
+    outage.succeeded()
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert "x: refused" in begins
+    assert "after 3 failed" in ends
+
+
+def test_outages_in_quick_succession_are_logged_as_one(
+    pass_time: Passes, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage("x")
+    for _ in range(100):
+        outage.failed("refused")
+        pass_time(0.01)
+        outage.succeeded()
+    pass_time(10)
+    outage.failed("refused")
+    outage.succeeded()
+    assert len(caplog.records) == 4
+    assert "after 100 failed" in caplog.records[3].getMessage()
+
+
+def test_log_messages_are_one_line_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Outage("x\ny").failed("a\r\nb")
+    assert caplog.records[0].getMessage().isprintable()
