@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from tests.support.account import Account, table
+from tests.support import account as accounts
 from tests.support.databases import Database, made
 from tests.support.servers import KINDS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ACCOUNTS = pytest.StashKey[list[Account]]()
 
 #: Each driver that the filter knows of a database server.
 DRIVERS = (
@@ -67,19 +65,13 @@ def database(
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest) -> Account:
-    """What becomes of the test's requests."""
+def account(request: pytest.FixtureRequest) -> accounts.Account:
+    """The account of the test's requests."""
     name: str = request.node.name.removeprefix("test_").replace("_", " ")
-    accounts = request.config.stash.setdefault(ACCOUNTS, [])
-    accounts.append(Account(name))
-    return accounts[-1]
+    return accounts.opened(request.config, name)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    accounts = config.stash.get(ACCOUNTS, [])
-    if accounts:
-        terminalreporter.section("requests while a fault was on")
-        for line in table(accounts):
-            terminalreporter.write_line(line)
+    accounts.report(terminalreporter, config, "fault")

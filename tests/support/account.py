@@ -1,4 +1,4 @@
-"""An account of what became of the requests while a fault was on."""
+"""Accounts of what became of a test suite's requests."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.tables import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.support.applications import Response
 
-HEADINGS = ("fault", "made", "answered", "with fields", "slowest")
+HEADINGS = ("requests", "responses", "with all states", "slowest")
+ACCOUNTS = pytest.StashKey[dict[str, "Account"]]()
 
 
 class Account:
-    """Counts the requests of one test; threads share it.
+    """Count requests and their responses; threads share it.
 
-    :param fault: what the table calls it
+    :param name: the row in the table
     """
 
-    def __init__(self, fault: str) -> None:
-        self.fault = fault
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.made = 0
         #: With 200 and a document.
         self.answered = 0
@@ -35,7 +38,7 @@ class Account:
         self._lock = threading.Lock()
 
     def get(self, ask: Callable[[], Response]) -> Response:
-        """Return the response to a request, and take it down."""
+        """Return the response to a request, and count it."""
         with self._lock:
             self.made += 1
         began = time.monotonic()
@@ -52,7 +55,7 @@ class Account:
     @property
     def row(self) -> Sequence[str]:
         return (
-            self.fault,
+            self.name,
             str(self.made),
             str(self.answered),
             str(self.extended),
@@ -75,6 +78,21 @@ def is_extended(server: dict[str, object]) -> bool:
     )
 
 
-def table(accounts: Sequence[Account]) -> Iterator[str]:
-    """Yield the lines of the table of all accounts."""
-    return aligned([HEADINGS, *(account.row for account in accounts)], words=1)
+def opened(config: pytest.Config, name: str) -> Account:
+    """Return the account of that name, for the table of this run."""
+    accounts = config.stash.setdefault(ACCOUNTS, {})
+    return accounts.setdefault(name, Account(name))
+
+
+def report(
+    terminal: pytest.TerminalReporter, config: pytest.Config, subject: str
+) -> None:
+    """Print a table of all accounts.
+
+    :param subject: what each row is about
+    """
+    if accounts := config.stash.get(ACCOUNTS, {}):
+        terminal.section(f"responses by {subject}")
+        rows = [account.row for account in accounts.values()]
+        for line in aligned([(subject, *HEADINGS), *rows], words=1):
+            terminal.write_line(line)

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
@@ -25,19 +26,29 @@ PATIENCE = 60.0
 
 
 class Server(abc.ABC):
-    """One server, on a free port and with its files in a new directory."""
+    """A server on a free port, with its files in a new directory.
+
+    Where its binary is missing, the test is skipped.
+    """
 
     #: Where the binaries of Debian's packages are, if not on the path.
     places: Sequence[str] = ()
+    #: The directory for the new directory, if not that of temporary files.
+    parent: Path | None = None
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.directory = Path(tempfile.mkdtemp(prefix="nova-ext-sts-"))
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        shutil.chown(self.directory, self.user)
-        self._run(*self._initialization())
-        self.start()
+        self.directory = Path(
+            tempfile.mkdtemp(prefix="nova-ext-sts-", dir=self.parent)
+        )
+        try:
+            shutil.chown(self.directory, self.user)
+            self._initialize()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def user(self) -> str:
@@ -50,8 +61,8 @@ class Server(abc.ABC):
         """The administrator's, for SQLAlchemy."""
 
     @abc.abstractmethod
-    def _initialization(self) -> Sequence[str]:
-        """Return the command that makes the server's files."""
+    def _initialize(self) -> None:
+        """Write the server's files into its directory."""
 
     @abc.abstractmethod
     def _command(self) -> Sequence[str]:
@@ -141,8 +152,16 @@ class Server(abc.ABC):
     def _binary(self, name: str) -> str:
         path = os.pathsep.join([*self.places, os.environ["PATH"]])
         found = shutil.which(name, path=path)
-        assert found, f"{name} is not installed: see bindep.txt"
+        if not found:
+            pytest.skip(f"{name} is not installed")
         return found
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 class MariaDB(Server):
@@ -160,14 +179,14 @@ class MariaDB(Server):
             f"mysql+pymysql://root@127.0.0.1:{self.port}"
         )
 
-    def _initialization(self) -> Sequence[str]:
-        return [
+    def _initialize(self) -> None:
+        self._run(
             "mariadb-install-db",
             "--no-defaults",
             f"--datadir={self.directory}/data",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
-        ]
+        )
 
     def _command(self) -> Sequence[str]:
         return [
@@ -186,7 +205,13 @@ class MariaDB(Server):
 
 
 class PostgreSQL(Server):
+    """:param options: of the server, as NAME=VALUE"""
+
     places = tuple(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        super().__init__()
 
     @property
     def user(self) -> str:
@@ -200,15 +225,15 @@ class PostgreSQL(Server):
             f"{self.port}/postgres?connect_timeout=5"
         )
 
-    def _initialization(self) -> Sequence[str]:
-        return [
+    def _initialize(self) -> None:
+        self._run(
             "initdb",
             "--username=postgres",
             "--auth=trust",
             "--encoding=UTF8",
             "--no-sync",
             f"--pgdata={self.directory}/data",
-        ]
+        )
 
     def _command(self) -> Sequence[str]:
         return [
@@ -223,6 +248,7 @@ class PostgreSQL(Server):
             str(self.port),
             "-c",
             "fsync=off",
+            *(word for option in self._options for word in ("-c", option)),
         ]
 
 
