@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import account as accounts
+from tests.support.mysql import MySQL
 from tests.support.servers import MariaDB, PostgreSQL, Server
 
 if TYPE_CHECKING:
@@ -29,6 +30,18 @@ DRIVERS = {
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
     with contextlib.closing(MariaDB()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MySQL]:
+    with contextlib.closing(MySQL()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_without_tls() -> Iterator[MySQL]:
+    with contextlib.closing(MySQL("--tls-version=")) as server:
         yield server
 
 

@@ -28,14 +28,17 @@ def documented() -> dict[str, list[str]]:
 
 
 class Reader:
-    """A database user made with the documentation's words."""
+    """A database user made with the documentation's words.
 
-    def __init__(self, system: str) -> None:
+    :param url: of the server, if it is another than that of all tests
+    """
+
+    def __init__(self, system: str, url: sa.URL | None = None) -> None:
         self._system = system
         self._statements = documented()
         self.name = f"reader_{uuid.uuid4().hex[:12]}"
         self._server = sa.create_engine(
-            SERVERS[system],
+            url or SERVERS[system],
             poolclass=sa.pool.NullPool,
             isolation_level="AUTOCOMMIT",
         )

@@ -29,31 +29,46 @@ class Server(abc.ABC):
     """A server on a free port, with its files in a new directory.
 
     Where its binary is missing, the test is skipped.
+
+    :param options: of the server, besides those that it needs here
+    :param files: copied into its directory, to be read by it alone
     """
 
     #: Where the binaries of Debian's packages are, if not on the path.
     places: Sequence[str] = ()
-    #: The directory for the new directory, if not that of temporary files.
-    parent: Path | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str, files: Sequence[Path] = ()) -> None:
+        self._options = options
         self.port = free_port()
+        self.version = ""
         self._process: subprocess.Popen[bytes] | None = None
         self.directory = Path(
             tempfile.mkdtemp(prefix="nova-ext-sts-", dir=self.parent)
         )
         try:
-            shutil.chown(self.directory, self.user)
+            for file in files:
+                (self.directory / file.name).write_bytes(file.read_bytes())
+                (self.directory / file.name).chmod(0o600)
+            for path in (self.directory, *self.directory.iterdir()):
+                shutil.chown(path, self.user)
             self._initialize()
             self.start()
         except BaseException:
             self.close()
             raise
 
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.version}"
+
     @property
     def user(self) -> str:
         """Whose the server's process and files are."""
         return getpass.getuser()
+
+    @property
+    def parent(self) -> Path:
+        """Where the new directory is made."""
+        return Path(tempfile.gettempdir())
 
     @property
     @abc.abstractmethod
@@ -85,7 +100,9 @@ class Server(abc.ABC):
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                with engine.connect():
+                with engine.connect() as connection:
+                    numbers = connection.dialect.server_version_info or ()
+                    self.version = ".".join(map(str, numbers[:3]))
                     return
             except sa.exc.OperationalError:
                 if time.monotonic() > until or self._process.poll():
@@ -97,6 +114,13 @@ class Server(abc.ABC):
         """End it at once, as the kernel does when memory is short."""
         self._signal(signal.SIGKILL)
         if self._process:
+            self._process.wait(PATIENCE)
+        self._process = None
+
+    def stop(self) -> None:
+        """End it as for an update of its package."""
+        if self._process:
+            self._process.terminate()
             self._process.wait(PATIENCE)
         self._process = None
 
@@ -165,13 +189,7 @@ def free_port() -> int:
 
 
 class MariaDB(Server):
-    """:param options: of the server's, besides those that it needs here"""
-
     places = ("/usr/sbin",)
-
-    def __init__(self, *options: str) -> None:
-        self._options = options
-        super().__init__()
 
     @property
     def url(self) -> sa.engine.URL:
@@ -205,13 +223,9 @@ class MariaDB(Server):
 
 
 class PostgreSQL(Server):
-    """:param options: of the server, as NAME=VALUE"""
+    """Its options are written ``name=value``."""
 
     places = tuple(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-
-    def __init__(self, *options: str) -> None:
-        self._options = options
-        super().__init__()
 
     @property
     def user(self) -> str:

@@ -1,0 +1,81 @@
+"""Nova's databases on one server, and a user that only reads them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from tests.support.cells import Cells
+from tests.support.databases import INSTANCE_MAPPINGS, Database, made
+from tests.support.fleets import Fleet
+from tests.support.readers import Reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.servers import Server
+
+SOURCES = ("database", "cells")
+#: The most servers that a test asks for.
+SERVERS = 1000
+
+
+class Site(contextlib.ExitStack):
+    """A cell database with all servers; and two cells that share them.
+
+    The user has the privileges that the documentation grants, and no others.
+    """
+
+    def __init__(self, server: Server, directory: Path) -> None:
+        super().__init__()
+        self.server = server
+        self._directory = directory
+        self._system = server.url.get_backend_name()
+        self.reader = Reader(self._system, server.url)
+        self.callback(self.reader.drop)
+        fleet = Fleet(SERVERS)
+        self.database = self.new_database()
+        fleet.insert(self.database)
+        self.cells = Cells(self.new_database)
+        fleet.insert(*self.cells.cells.values())
+        self.cells.api.insert(
+            INSTANCE_MAPPINGS,
+            *(
+                {"instance_uuid": server, "cell_id": 1 + position % 2}
+                for position, server in enumerate(fleet.ids)
+            ),
+        )
+        self.reader.may_read(self.cells.api, "api")
+
+    def new_database(self) -> Database:
+        """Return a database whose instances the user may read."""
+        database = self.enter_context(
+            made(self._system, self._directory, self.server.url)
+        )
+        self.reader.may_read(database, "instances")
+        return database
+
+    def options(
+        self, source: str, driver: str, **place: Any
+    ) -> dict[str, Any]:
+        """Return the options to read a source with a driver.
+
+        :param place: host or port, if another than the server's
+        """
+        if source == "database":
+            return {"connection": self.url(self.database, driver, **place)}
+        return {
+            "api_connection": self.url(self.cells.api, driver, **place),
+            "cell_connection": [
+                f"{name}={self.url(database, driver, **place)}"
+                for name, database in self.cells.cells.items()
+            ],
+        }
+
+    def url(self, database: Database, driver: str, **place: Any) -> str:
+        """Return the user's URL of a database, without parameters."""
+        url = sa.make_url(self.reader.url(database))
+        url = url.set(drivername=driver, query={}, **place)
+        return url.render_as_string(hide_password=False)

@@ -1,0 +1,254 @@
+"""MySQL, with its router in front and without."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from oslo_upgradecheck.upgradecheck import Code
+
+from tests.databases.sites import SOURCES, Site
+from tests.support.checks import upgrade_check
+from tests.support.fleets import Fleet
+from tests.support.lookups import (
+    EXTENDED,
+    LATE,
+    LIST,
+    administrator,
+    client_of,
+)
+from tests.support.mysql import MySQLRouter
+from tests.support.readers import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.account import Account
+    from tests.support.databases import Database
+    from tests.support.mysql import MySQL
+    from tests.support.servers import Server
+
+DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
+#: How long the server may take to do what it has been told, in seconds.
+PATIENCE = 10.0
+
+
+@pytest.fixture(scope="module", params=("server", "router", "sharing router"))
+def front(request: pytest.FixtureRequest, mysql: MySQL) -> Iterator[Server]:
+    """What the filter connects to."""
+    if request.param == "server":
+        yield mysql
+        return
+    sharing = request.param == "sharing router"
+    with contextlib.closing(MySQLRouter(mysql, sharing=sharing)) as router:
+        yield router
+
+
+@pytest.fixture(scope="module")
+def site(
+    front: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    with Site(front, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def database(site: Site, driver: str) -> Database:
+    """A database with the active server ``a``; its URL is the user's."""
+    database = site.new_database()
+    database.insert_instances([("a", "active", None, 1)])
+    database.url = site.url(database, driver)
+    return database
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def account(
+    front: Server,
+    driver: str,
+    account_of: Callable[[str, str], Account],
+) -> Account:
+    return account_of(str(front), driver)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("number", [1, 20, 1000])
+def test_every_server_has_its_states(
+    site: Site,
+    driver: str,
+    source: str,
+    number: int,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fleet = Fleet(number)
+    client = fleet.client(**site.options(source, driver))
+    for _ in range(10):
+        response = account.get(lambda: client.get("/servers"))
+        assert response.body == fleet.extended
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_documented_privileges_pass_the_upgrade_check(
+    site: Site, driver: str, source: str, tmp_path: Path
+) -> None:
+    checks = upgrade_check(tmp_path, **site.options(source, driver))
+    assert checks["Databases"].result is Code.SUCCESS
+    assert checks["Cells"].result is Code.SUCCESS
+
+
+def test_user_has_its_privileges_by_a_default_role(
+    front: Server, site: Site, driver: str, account: Account, tmp_path: Path
+) -> None:
+    # To MySQL, a role is a user that cannot log in.
+    role, user = Reader("mysql", front.url), Reader("mysql", front.url)
+    role.may_read(site.database, "instances")
+    for statement in (
+        f"ALTER USER {role.name} ACCOUNT LOCK",
+        f"GRANT {role.name} TO {user.name}",
+        f"SET DEFAULT ROLE {role.name} TO {user.name}",
+    ):
+        site.database.execute(statement)
+    url = sa.make_url(user.url(site.database)).set(drivername=driver)
+    connection = url.render_as_string(hide_password=False)
+    fleet = Fleet(20)
+    client = fleet.client(connection=connection)
+    response = account.get(lambda: client.get("/servers"))
+    assert response.body == fleet.extended
+    checks = upgrade_check(tmp_path, connection=connection)
+    assert checks["Databases"].result is Code.SUCCESS
+    user.drop()
+    role.drop()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_password_is_sent_without_tls_and_with_a_cold_cache(
+    mysql_without_tls: Server,
+    driver: str,
+    account_of: Callable[[str, str], Account],
+    tmp_path: Path,
+) -> None:
+    account = account_of(f"{mysql_without_tls} without TLS", driver)
+    with Site(mysql_without_tls, tmp_path) as site:
+        fleet = Fleet(20)
+        for source in SOURCES:
+            site.database.execute("FLUSH PRIVILEGES")
+            client = fleet.client(**site.options(source, driver))
+            response = account.get(partial(client.get, "/servers"))
+            assert response.body == fleet.extended
+        with site.database.connect() as connection:
+            types = connection.execute(
+                sa.text(
+                    "SELECT DISTINCT connection_type "
+                    "FROM performance_schema.threads "
+                    "WHERE processlist_user = :user"
+                ),
+                {"user": site.reader.name},
+            )
+            assert types.all() == [("TCP/IP",)]
+
+
+def locked(database: Database) -> contextlib.AbstractContextManager[object]:
+    """Have each lookup wait until the lock is released."""
+    connection = database.connect()
+    connection.execute(sa.text("LOCK TABLES instances WRITE"))
+    return connection
+
+
+def slow(database: Database) -> contextlib.AbstractContextManager[object]:
+    """Have each lookup compute for minutes.
+
+    A SLEEP that MySQL ends for its duration is no error: it returns 1.
+    """
+    database.execute("ALTER TABLE instances RENAME TO behind")
+    database.execute(
+        "CREATE VIEW instances AS "
+        "WITH RECURSIVE n(i) AS "
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) "
+        "SELECT uuid, vm_state, task_state, (SELECT COUNT(*) "
+        "FROM n AS a, n AS b, n AS c, n AS d) AS power_state FROM behind"
+    )
+    return contextlib.nullcontext()
+
+
+@pytest.mark.parametrize("late", [locked, slow])
+def test_server_ends_a_statement_that_takes_too_long(
+    front: Server,
+    database: Database,
+    late: Callable[[Database], contextlib.AbstractContextManager[object]],
+    account: Account,
+) -> None:
+    client = client_of(database, timeout=1)
+    with late(database):
+        before = ended_statements(front)
+        began = time.monotonic()
+        assert account.get(lambda: client.get("/servers")).body == LIST
+        assert time.monotonic() - began < 1 + LATE
+        wait_until(lambda: ended_statements(front) > before)
+
+
+def ended_statements(server: Server) -> int:
+    """Return how many statements the server ended for their duration."""
+    engine = sa.create_engine(server.url, poolclass=sa.NullPool)
+    name = "Max_execution_time_exceeded"
+    with engine.connect() as connection:
+        rows = connection.execute(sa.text(f"SHOW GLOBAL STATUS LIKE '{name}'"))
+        return int(rows.one()[1])
+
+
+def killed(database: Database, _server: Server) -> None:
+    with administrator(database) as connections:
+        connections.end_all()
+
+
+def restarted(_database: Database, server: Server) -> None:
+    server.stop()
+    server.start()
+
+
+def crashed(_database: Database, server: Server) -> None:
+    server.kill()
+    server.start()
+
+
+def left_idle(database: Database, _server: Server) -> None:
+    """Wait until the server has ended the connections for being idle."""
+    with administrator(database) as connections:
+        wait_until(lambda: not connections.connections())
+
+
+@pytest.mark.parametrize("end", [killed, restarted, crashed, left_idle])
+def test_pooled_connections_end(
+    mysql: Server,
+    database: Database,
+    end: Callable[[Database, Server], None],
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limit = 1 if end is left_idle else 600
+    database.execute(f"SET GLOBAL wait_timeout = {limit}")
+    client = client_of(database)
+    assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    end(database, mysql)
+    database.execute("SET GLOBAL wait_timeout = 600")
+    for _ in range(5):
+        assert account.get(lambda: client.get("/servers")).body == EXTENDED
+    assert not caplog.records
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
