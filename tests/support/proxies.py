@@ -6,7 +6,10 @@ import contextlib
 import selectors
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Proxy:
@@ -63,6 +66,79 @@ class Proxy:
         if not self.is_silent:
             with contextlib.suppress(OSError):
                 if sent:
-                    key.data.sendall(sent)
+                    key.data.sendall(self._changed(source, sent))
                 else:
                     key.data.shutdown(socket.SHUT_WR)
+
+    def _changed(self, _source: socket.socket, sent: bytes) -> bytes:
+        """Return what is passed on instead."""
+        return sent
+
+
+class Recording(Proxy):
+    """Record what the clients send."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._received: dict[socket.socket, bytes] = {}
+        super().__init__(server)
+
+    @property
+    def received(self) -> list[bytes]:
+        """What each client has sent."""
+        return list(self._received.values())
+
+    def _changed(self, source: socket.socket, sent: bytes) -> bytes:
+        if source.getsockname()[1] == self.port:
+            self._received[source] = self._received.get(source, b"") + sent
+        return sent
+
+
+class Announcing(Recording):
+    """Announce another version than the MySQL or MariaDB server behind.
+
+    :param version: as in the greeting of the protocol
+    """
+
+    def __init__(self, server: tuple[str, int], version: str) -> None:
+        self._version = version
+        self._greeted: set[socket.socket] = set()
+        super().__init__(server)
+
+    @property
+    def statements(self) -> list[str]:
+        """All statements of all clients, which must not use TLS."""
+        return [
+            statement.decode()
+            for received in self.received
+            for statement in _statements(received)
+        ]
+
+    def _changed(self, source: socket.socket, sent: bytes) -> bytes:
+        sent = super()._changed(source, sent)
+        if source.getsockname()[1] == self.port or source in self._greeted:
+            return sent
+        self._greeted.add(source)
+        return _announcing(self._version, sent)
+
+
+def _announcing(version: str, greeting: bytes) -> bytes:
+    """Return a greeting with another version.
+
+    It is one packet: its length (3 bytes, the lowest first), a number, the
+    version of the protocol, and that of the server, which ends with a zero.
+    """
+    rest = greeting.index(b"\0", 5)
+    packet = greeting[4:5] + version.encode() + greeting[rest:]
+    return len(packet).to_bytes(3, "little") + greeting[3:4] + packet
+
+
+def _statements(received: bytes) -> Iterator[bytes]:
+    """Yield the statements of one client.
+
+    Each command is a packet with the number 0; 3 is that of a statement.
+    """
+    while received:
+        end = 4 + int.from_bytes(received[:3], "little")
+        packet, received = received[:end], received[end:]
+        if packet[3:5] == b"\0\x03":
+            yield packet[5:]

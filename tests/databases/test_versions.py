@@ -1,0 +1,85 @@
+"""Proxies that announce another version than that of the server behind.
+
+ProxySQL does so: 5.5.30, and 8.0.11 since its version 2.6. A session has to
+be told its settings in words that the server and ProxySQL understand: each
+SET statement sets one variable to a literal value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.databases.sites import SOURCES, Site
+from tests.support.fleets import Fleet
+from tests.support.proxies import Announcing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.account import Account
+    from tests.support.servers import Server
+
+DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
+#: As each server announces itself, and as ProxySQL does.
+VERSIONS = ("9.7.4", "5.5.5-10.11.6-MariaDB", "8.0.11", "5.5.30")
+
+TRACKED = re.compile(
+    r"SET (?:"
+    r"NAMES \w+"
+    r"|SESSION TRANSACTION ISOLATION LEVEL READ (?:UN)?COMMITTED"
+    r"|SESSION TRANSACTION READ ONLY"
+    r"|(?:SESSION )?\w+ ?= ?(?:\d+(?:\.\d+)?|'\w+'|ON|OFF)"
+    r")",
+    re.IGNORECASE,
+)
+
+
+# Without TLS, statements can be read on the way.
+@pytest.fixture(scope="module", params=("mariadb", "mysql_without_tls"))
+def server(request: pytest.FixtureRequest) -> Server:
+    server: Server = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture(scope="module")
+def site(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    with Site(server, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_proxy_announces_another_version(
+    server: Server,
+    site: Site,
+    version: str,
+    driver: str,
+    source: str,
+    account_of: Callable[[str, str], Account],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    account = account_of(f"{server} as {version}", driver)
+    fleet = Fleet(20)
+    with contextlib.closing(
+        Announcing(("127.0.0.1", server.port), version)
+    ) as proxy:
+        options = site.options(source, driver, port=proxy.port)
+        client = fleet.client(**options)
+        for _ in range(3):
+            response = account.get(lambda: client.get("/servers"))
+            assert response.body == fleet.extended
+        settings = [
+            statement
+            for statement in proxy.statements
+            if statement.upper().startswith("SET ")
+        ]
+    assert settings
+    assert [each for each in settings if not TRACKED.fullmatch(each)] == []
+    assert not caplog.records
