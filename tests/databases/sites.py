@@ -76,6 +76,6 @@ class Site(contextlib.ExitStack):
 
     def url(self, database: Database, driver: str, **place: Any) -> str:
         """Return the user's URL of a database, without parameters."""
-        url = sa.make_url(self.reader.url(database))
+        url = sa.engine.make_url(self.reader.url(database))
         url = url.set(drivername=driver, query={}, **place)
         return url.render_as_string(hide_password=False)

@@ -120,7 +120,7 @@ def test_user_has_its_privileges_by_a_default_role(
         f"SET DEFAULT ROLE {role.name} TO {user.name}",
     ):
         site.database.execute(statement)
-    url = sa.make_url(user.url(site.database)).set(drivername=driver)
+    url = sa.engine.make_url(user.url(site.database)).set(drivername=driver)
     connection = url.render_as_string(hide_password=False)
     fleet = Fleet(20)
     client = fleet.client(connection=connection)
@@ -200,7 +200,7 @@ def test_server_ends_a_statement_that_takes_too_long(
 
 def ended_statements(server: Server) -> int:
     """Return how many statements the server ended for their duration."""
-    engine = sa.create_engine(server.url, poolclass=sa.NullPool)
+    engine = sa.create_engine(server.url, poolclass=sa.pool.NullPool)
     name = "Max_execution_time_exceeded"
     with engine.connect() as connection:
         rows = connection.execute(sa.text(f"SHOW GLOBAL STATUS LIKE '{name}'"))

@@ -127,8 +127,10 @@ class Confined(Server):
         return root() / "tmp"
 
     @property
-    def url(self) -> sa.URL:
-        return sa.make_url(f"mysql+pymysql://root@127.0.0.1:{self.port}")
+    def url(self) -> sa.engine.URL:
+        return sa.engine.make_url(
+            f"mysql+pymysql://root@127.0.0.1:{self.port}"
+        )
 
     @property
     def _inside(self) -> Path:

@@ -33,7 +33,7 @@ class Reader:
     :param url: of the server, if it is another than that of all tests
     """
 
-    def __init__(self, system: str, url: sa.URL | None = None) -> None:
+    def __init__(self, system: str, url: sa.engine.URL | None = None) -> None:
         self._system = system
         self._statements = documented()
         self.name = f"reader_{uuid.uuid4().hex[:12]}"
