@@ -18,7 +18,7 @@ from nova_ext_sts.capture import Capture, Whole, for_whole
 from nova_ext_sts.documents import READERS
 from nova_ext_sts.lookup import Lookup
 from nova_ext_sts.media import Media, media_of
-from nova_ext_sts.permission import Permission
+from nova_ext_sts.policy import Policy
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.report import Report
 
@@ -83,7 +83,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             or (call in ANNOUNCING and self.settings.announce)
         )
         self._lookup = Lookup(self.settings)
-        self._permission = Permission(self.oslo_conf)
+        self._policy = Policy(self.oslo_conf)
 
     @classmethod
     def factory(
@@ -116,10 +116,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             call is None
             or call not in self._calls
             # Who may not see states gets what the application says to them.
-            or (
-                call not in ANNOUNCING
-                and not self._permission.permits(environ)
-            )
+            or (call not in ANNOUNCING and not self._policy.permits(environ))
         ):
             return self.application(environ, start_response)
         capture = Capture(

@@ -19,11 +19,9 @@ from oslo_middleware import base
 from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code
 
-from nova_ext_sts import records, settings
+from nova_ext_sts import policy, records, settings
 from nova_ext_sts.cmd.paste import FACTORY, PasteFile
 from nova_ext_sts.opts import GROUP, OPTS
-from nova_ext_sts.permission import Permission
-from nova_ext_sts.policies import RULE
 from nova_ext_sts.printable import printable
 from nova_ext_sts.records.mappings import NO_SUCH_CELL, URLS
 from nova_ext_sts.settings import ConfigurationError, said
@@ -53,9 +51,6 @@ CLI_OPTS = [
 ]
 #: Nova's own option, where Nova has not registered it.
 WSGI_OPTS = [cfg.StrOpt("api_paste_config", default="api-paste.ini")]
-
-#: What Nova asked for before its API v2.1.
-FORMER_RULES = ("compute_extension:extended_status",)
 
 #: What to do about an error of a database.
 _ADVICE: dict[type[Exception], str] = {
@@ -293,30 +288,39 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
 
 
 def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
-    policy = Permission(conf).policy
-    names = ", ".join(policy.files)
-    if policy.fault:
-        yield FAILURE, policy.fault
+    enforcer = policy.new_enforcer(conf)
+    try:
+        enforcer.load_rules()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        yield FAILURE, f"Nobody gets states: {reason}"
         return
-    if policy.enforcer is None:
-        yield SUCCESS, "There is no policy file: everybody gets states."
-        return
-    check = str(policy.enforcer.rules[RULE])
-    who = ": everybody gets states" if policy.is_open else ""
-    yield SUCCESS, f'{RULE} is "{check}" by {names}{who}.'
-    if "http" in check:
+    names = (enforcer.policy_file, *conf.oslo_policy.policy_dirs)
+    found = ", ".join(filter(None, map(conf.find_file, names)))
+    source = f"set in {found}" if found else f"no {names[0]} found"
+    check = str(enforcer.rules[policy.RULE])
+    who = ": everybody gets states" if check == "@" else ""
+    yield SUCCESS, f'{policy.RULE} is "{check}" ({source}){who}.'
+    for name, rule in enforcer.file_rules.items():
+        if str(rule.check) == "!" != rule.check_str:
+            yield (
+                FAILURE,
+                f"The policy rule {name} cannot be parsed and denies: "
+                f'"{rule.check_str}".',
+            )
+        elif (
+            "extended_status" in name.replace("-", "_") and name != policy.RULE
+        ):
+            text = (
+                f"The policy rule {name} has no effect: write {policy.RULE}."
+            )
+            yield WARNING, text
+    if not enforcer.check_rules():
         yield (
             WARNING,
-            f"{RULE} queries another server, and each response waits for it "
-            "up to remote_timeout of [oslo_policy]: set that to a second or "
-            "two.",
+            "A policy rule refers to an undefined rule, or to itself, and "
+            "denies: oslopolicy-validator names it.",
         )
-    rules = list(policy.enforcer.file_rules)
-    near = difflib.get_close_matches(RULE, rules, 3, 0.94)
-    for rule in (*near, *filter(rules.__contains__, FORMER_RULES)):
-        if rule != RULE:
-            text = f"The rule {rule} of {names} has no effect: write {RULE}."
-            yield WARNING, text
 
 
 def _places(file: PasteFile) -> Iterator[Finding]:
