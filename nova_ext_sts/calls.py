@@ -41,28 +41,34 @@ _PATH = re.compile(
     rf"/(?:{'|'.join(f'(?P<{call.name}>{call.value})' for call in Call)})"
     r"(?:\.json|\.xml)?/?"
 )
+_SLASHES = re.compile("//+")
 
 
 def call_of(environ: WSGIEnvironment) -> Call | None:
-    """Return the call that a request is, or None where it is not of ours.
+    """Return the call that a request is, or None for any other request.
 
-    Only GET counts: what PUT and rebuild answer with is the application's
-    own, and HEAD has no body.
+    GET only: the responses to PUT and rebuild are the application's own (Nova
+    gives them the states itself).
     """
-    # For every other call this is the whole cost of the filter: plain
-    # comparisons, before any regular expression.
+    # For every other request this is the whole cost of the filter: substring
+    # tests, before any regular expression.
     if environ["REQUEST_METHOD"] != "GET":
         return None
     path = environ.get("PATH_INFO", "")
-    at = path.rfind("/servers")
-    if at == -1:
-        if "/extensions" not in path:
+    if "/servers" in path:
+        if "//" in path:
+            # As Nova's urlmap reads it; some clients send it.
+            path = _SLASHES.sub("/", path)
+        # /servers/ID/ips (9 is the length of "/servers/"), and
+        # /os-hypervisors/NAME/servers.
+        if (
+            path.find("/", path.rfind("/servers") + 9, -1) != -1
+            or "/os-hypervisors/" in path
+        ):
             return None
-    elif (
-        # /servers/ID/ips, and /os-hypervisors/NAME/servers.
-        path.find("/", at + len("/servers/"), -1) != -1
-        or "/os-hypervisors/" in path
-    ):
+    elif "/extensions" in path:
+        path = _SLASHES.sub("/", path)
+    else:
         return None
     match = _PATH.fullmatch(path)
     # lastgroup is the one alternative that matched.

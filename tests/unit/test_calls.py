@@ -57,7 +57,6 @@ def test_mount_point_is_not_looked_at() -> None:
         "/v2.1/os-hypervisors/host/servers",
         "/v2.1/6f70656e/os-hypervisors/host/servers",
         "/v3/6f70656e/servers",
-        "/servers//",
         "/extensions/OS-DCF",
         "/extensions/os-ext-sts",
         "/extensions/OS-EXT-STS/x",
@@ -70,8 +69,27 @@ def test_other_paths_are_not_ours(path: str) -> None:
     assert called(path) is None
 
 
+@pytest.mark.parametrize(
+    ("path", "folded"),
+    [
+        ("//servers", "/servers"),
+        ("///v2.1//6f70656e//servers", "/v2.1/6f70656e/servers"),
+        ("/v2.1//servers///detail", "/v2.1/servers/detail"),
+        ("/servers//a", "/servers/a"),
+        ("/servers//", "/servers/"),
+        ("//extensions", "/extensions"),
+        ("/v2.1/extensions//OS-EXT-STS", "/v2.1/extensions/OS-EXT-STS"),
+        ("/servers//a//ips", "/servers/a/ips"),
+        ("//os-hypervisors//host//servers", "/os-hypervisors/host/servers"),
+        ("//flavors", "/flavors"),
+    ],
+)
+def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
+    assert called(path) is called(folded)
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "get"])
-def test_only_get_is_ours(method: str) -> None:
+def test_other_methods_are_not_handled(method: str) -> None:
     assert called("/servers", method) is None
 
 
