@@ -47,12 +47,12 @@ _SLASHES = re.compile("//+")
 def call_of(environ: WSGIEnvironment) -> Call | None:
     """Return the call that a request is, or None for any other request.
 
-    GET only: the responses to PUT and rebuild are the application's own (Nova
-    gives them the states itself).
+    GET and HEAD only: the responses to PUT and rebuild are the application's
+    own (Nova gives them the states itself).
     """
     # For every other request this is the whole cost of the filter: substring
     # tests, before any regular expression.
-    if environ["REQUEST_METHOD"] != "GET":
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return None
     path = environ.get("PATH_INFO", "")
     if "/servers" in path:

@@ -1,32 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI filter: the way of a request."""
+"""The WSGI filter: the path of a request."""
 
 from __future__ import annotations
 
-import functools
 import math
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from oslo_log import log as logging
 from oslo_middleware import base
 
-from nova_ext_sts import codings, responses, settings
+from nova_ext_sts import records, settings
 from nova_ext_sts.announcements import ANNOUNCERS
 from nova_ext_sts.calls import ANNOUNCING, Call, call_of
-from nova_ext_sts.capture import Capture, Whole, for_whole
 from nova_ext_sts.documents import READERS
-from nova_ext_sts.lookup import Lookup
-from nova_ext_sts.media import Media, media_of
 from nova_ext_sts.policy import Policy
-from nova_ext_sts.records import RecordsUnavailable
-from nova_ext_sts.report import Report
+from nova_ext_sts.printable import printable
+from nova_ext_sts.records import (
+    DatabaseUnavailable,
+    Records,
+    RecordsUnavailable,
+)
+from nova_ext_sts.records.backoff import Outage
+from nova_ext_sts.response import Response
+from nova_ext_sts.states import NO_STATES
 
 if TYPE_CHECKING:
     from collections.abc import (
         Callable,
+        Collection,
         Iterable,
         Mapping,
+        Sequence,
     )
 
     from _typeshed.wsgi import (
@@ -36,9 +42,12 @@ if TYPE_CHECKING:
     )
     from oslo_config import cfg
 
-    from nova_ext_sts.capture import Head
+    from nova_ext_sts.states import States
 
 LOG = logging.getLogger(__name__)
+
+#: The ids that are looked up. No driver has to quote any other text.
+_ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,255}")
 
 
 class ExtendedStatus(base.ConfigurableMiddleware):
@@ -47,8 +56,8 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     The responses to GET list, detail and show get ``OS-EXT-STS:vm_state``,
     ``OS-EXT-STS:task_state`` and ``OS-EXT-STS:power_state`` for every server,
     read from the instance records; the responses to GET /extensions and
-    /extensions/OS-EXT-STS tell of the extension. What the application wrote
-    stays, byte for byte, and every other response passes as it is.
+    /extensions/OS-EXT-STS get its entry. What the application wrote stays,
+    byte for byte, and every other response passes unchanged.
 
     One object serves all threads; it keeps nothing of a request.
 
@@ -82,7 +91,10 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             if call.name.lower() in self.settings.calls
             or (call in ANNOUNCING and self.settings.announce)
         )
-        self._lookup = Lookup(self.settings)
+        self._source = records.load(self.settings)
+        self._outage = Outage(
+            f"the record source {self.settings.record_source}"
+        )
         self._policy = Policy(self.oslo_conf)
 
     @classmethod
@@ -115,140 +127,151 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         if (
             call is None
             or call not in self._calls
-            # Who may not see states gets what the application says to them.
+            # Denied callers get the application's response unchanged.
             or (call not in ANNOUNCING and not self._policy.permits(environ))
         ):
             return self.application(environ, start_response)
-        capture = Capture(
-            start_response,
-            functools.partial(self._is_wanted, call),
-            self.settings.max_body_size,
-        )
-        body = capture.call(self.application, for_whole(environ))
-        head = capture.head
-        if head is None or not isinstance(body, Whole):
-            return body
+        response = Response(self.application, environ)
         try:
-            body[:] = [b"".join(body)]
-            changed = self._changed(environ, call, head, body[0])
-            if changed is not None:
-                head, body[:] = changed[0], [changed[1]]
-            head.send(start_response)
+            self._change(response, call, environ)
+            return response.send(start_response)
         except BaseException:
-            # Nobody else knows the body.
-            body.close()
+            # The server does not know the application's iterable yet.
+            response.close()
             raise
-        return body
 
-    def _is_wanted(self, call: Call, head: Head) -> bool:
-        """Say whether a response is to be changed, as far as its head says."""
-        if head.code not in ("200", "203"):
-            return head.code == "404" and call is Call.EXTENSION
-        length = head.header("content-length")[:20]
-        coding = _coding(head)
-        return (
-            media_of(head.header("content-type")) is not None
-            and (not coding or codings.is_known(coding))
-            # Not for an application to send; who does may mean it.
-            and not head.header("transfer-encoding")
-            and not (
-                length.isdecimal()
-                and int(length) > self.settings.max_body_size
+    def _change(
+        self, response: Response, call: Call, environ: WSGIEnvironment
+    ) -> None:
+        """Change a response, if its status and headers allow that."""
+        is_head = environ["REQUEST_METHOD"] == "HEAD"
+        limit = self.settings.max_body_size
+        if call is Call.EXTENSION and response.code == "404" and not is_head:
+            body_format = response.body_format or "json"
+            response.replace(
+                "200 OK", body_format, ANNOUNCERS[body_format].document
             )
-        )
+        elif response.code in ("200", "203") and response.is_changeable(limit):
+            if is_head:
+                response.drop_validators()
+            elif (body := response.read(limit)) is not None:
+                self._change_body(response, call, environ, body)
 
-    def _changed(
-        self, environ: WSGIEnvironment, call: Call, head: Head, body: bytes
-    ) -> tuple[Head, bytes] | None:
-        """Return what goes out instead, or None where nothing does."""
-        media = media_of(head.header("content-type")) or Media("json", None)
-        if head.code == "404":
-            document = ANNOUNCERS[media.format].document
-            return responses.found(head.headers, media.format, document)
-        coding = _coding(head)
+    def _change_body(
+        self,
+        response: Response,
+        call: Call,
+        environ: WSGIEnvironment,
+        body: bytes,
+    ) -> None:
+        """Change the body of a response; an error leaves it unchanged."""
         try:
-            if coding:
-                body = codings.decoded(
-                    body, coding, self.settings.max_body_size
-                )
             if call in ANNOUNCING:
-                return self._announced(call, head, media, body)
-            return self._extended(environ, call, head, media, body)
+                self._announce(response, call, body)
+            else:
+                self._extend(response, call, environ, body)
         except (ValueError, RecursionError) as error:
-            LOG.debug("A response to %s passes as it is: %r", call, error)
-            return None
-        except Exception as error:
-            # A record source may be anybody's, and what it gave may be no
-            # States: the application's answer is not lost for that.
-            self._lookup.failed(
-                f"what it gave cannot be written ({type(error).__name__})"
+            LOG.debug(
+                "A response to %s passes unchanged: %r",
+                call.name.lower(),
+                error,
             )
-            return None
+        except Exception as error:
+            # For example, the states of a plug-in have the wrong type. The
+            # message of an unknown error may hold a secret.
+            LOG.error(
+                "A response to %s passes unchanged: changing it raised %s",
+                call.name.lower(),
+                type(error).__name__,
+            )
 
-    def _announced(
-        self, call: Call, head: Head, media: Media, body: bytes
-    ) -> tuple[Head, bytes] | None:
-        """Return the response with the extension's own entry put right."""
-        announcer = ANNOUNCERS[media.format]
-        put_right = (
+    def _announce(self, response: Response, call: Call, body: bytes) -> None:
+        """Correct the extension's entry in a response."""
+        announcer = ANNOUNCERS[response.body_format]
+        correct = (
             announcer.listed if call is Call.EXTENSIONS else announcer.shown
         )
-        right = put_right(body, media.charset)
-        return None if right is body else _fitting(head, right)
+        corrected = correct(body, response.charset)
+        if corrected is not body:
+            response.replace_body(corrected)
 
-    def _extended(
+    def _extend(
         self,
-        environ: WSGIEnvironment,
+        response: Response,
         call: Call,
-        head: Head,
-        media: Media,
+        environ: WSGIEnvironment,
         body: bytes,
-    ) -> tuple[Head, bytes] | None:
-        """Return the response with its servers' states."""
+    ) -> None:
+        """Add the states of the servers in a response."""
         began = time.perf_counter()
-        document = READERS[media.format](
+        document = READERS[response.body_format](
             body,
             call,
             overwrite=self.settings.overwrite,
-            charset=media.charset,
+            charset=response.charset,
         )
         ids = document.server_ids
         if not ids:
-            return None
+            return
         asked = time.perf_counter()
+        unknown: Collection[str] = ()
         try:
-            found = self._lookup.states(ids)
-        except RecordsUnavailable:
-            return responses.unavailable(
-                head.headers, media.format, math.ceil(self.settings.timeout)
-            )
-        answered = time.perf_counter()
-        spliced = document.splice(found.states) if found.states else body
+            found = self._lookup(ids)
+        except RecordsUnavailable as error:
+            if self.settings.on_error == "fail":
+                response.fail(math.ceil(self.settings.timeout))
+                return
+            found = Records.of(error.records)
+            unknown = ids if error.ids is None else error.ids
+        lookup = time.perf_counter() - asked
+        states: Mapping[str, States] = found
+        if self.settings.missing_record == "null":
+            known = set(ids).difference(unknown)
+            states = {**dict.fromkeys(known, NO_STATES), **found}
+        spliced = document.splice(states) if states else body
         if spliced == body:
-            return None
-        head, body = _fitting(head, spliced)
-        report = Report(
-            call=call.name.lower(),
-            request_id=environ.get("openstack.request_id", "-"),
-            servers=len(ids),
-            found=found.found,
-            cells=found.cells,
-            lookup=answered - asked,
-            splice=time.perf_counter() - answered + asked - began,
+            return
+        response.replace_body(spliced)
+        splice = time.perf_counter() - began - lookup
+        LOG.debug(
+            "extended call=%s request=%s servers=%d found=%d cells=%s "
+            "lookup_ms=%.1f splice_ms=%.1f",
+            call.name.lower(),
+            printable(str(environ.get("openstack.request_id", "-"))),
+            len(ids),
+            len(found),
+            "-" if found.cells is None else found.cells,
+            lookup * 1000,
+            splice * 1000,
         )
-        report.log()
         if self.settings.server_timing:
-            head.headers.append(("Server-Timing", report.server_timing))
-        return head, body
+            counts = f"{len(ids)} servers"
+            if found.cells is not None:
+                counts += f", {found.cells} cells"
+            milliseconds = (lookup + splice) * 1000
+            timing = f'ext-sts;dur={milliseconds:.1f};desc="{counts}"'
+            response.headers.append(("Server-Timing", timing))
 
+    def _lookup(self, ids: Sequence[str]) -> Records:
+        """Return the records of servers.
 
-def _fitting(head: Head, body: bytes) -> tuple[Head, bytes]:
-    headers = responses.fitted(
-        head.headers, len(body), decoded=bool(_coding(head))
-    )
-    return head._replace(headers=headers), body
-
-
-def _coding(head: Head) -> str:
-    coding = head.header("content-encoding").lower()
-    return "" if coding == "identity" else coding
+        :raises RecordsUnavailable: some cannot be read; that has been logged
+        """
+        asked = list(filter(_ID.fullmatch, ids))
+        if not asked:
+            return Records()
+        try:
+            found = Records.of(self._source.lookup(asked))
+        except DatabaseUnavailable:
+            raise
+        except RecordsUnavailable as error:
+            self._outage.failed(error.reason)
+            raise
+        except Exception as error:
+            # A failing record source must not break the response. The message
+            # of an unknown error may hold a secret.
+            reason = f"it raised {type(error).__name__}"
+            self._outage.failed(reason)
+            raise RecordsUnavailable(reason) from error
+        self._outage.succeeded()
+        return found

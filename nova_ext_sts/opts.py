@@ -148,11 +148,11 @@ response that lacks none costs no lookup.
         default=64 * 1024 * 1024,
         min=0,
         help=_help("""
-The largest response body, in bytes, that is held to be extended (of a
-compressed one: the body it decodes to). A larger one passes untouched, as the
-application streams it. The default holds some 35,000 servers in detail, and
-bounds the memory of a response. XML has a limit of its own, 8 MiB, since a
-hostile body of that size takes seconds to parse.
+The largest response body, in bytes, that is extended. A larger one passes
+unchanged, and is streamed as the application produces it. The default allows
+some 35,000 servers in detail, and bounds the memory of a response. XML has a
+limit of its own, 8 MiB, since a hostile body of that size takes seconds to
+parse.
 """),
     ),
     cfg.BoolOpt(

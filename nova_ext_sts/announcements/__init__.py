@@ -32,7 +32,7 @@ class Announcer(NamedTuple):
     document: bytes
 
 
-#: What writes each of the formats in ``media.FORMATS``.
+#: What writes each of the formats in ``response.FORMATS``.
 ANNOUNCERS = {
     "json": Announcer(json.listed, json.shown, json.DOCUMENT),
     "xml": Announcer(xml.listed, xml.shown, xml.DOCUMENT),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import webob
 
 from nova_ext_sts.demo import xml
-from nova_ext_sts.media import FORMATS
+from nova_ext_sts.response import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ _ENDING = re.compile(r"(?<=[^/])\.(json|xml)(?=/?\Z)")
 
 
 def format_of(request: webob.Request) -> str:
-    """Return the format that a request asks for, as in ``media.FORMATS``."""
+    """Return the format that a request asks for, in ``response.FORMATS``."""
     # As it came: a path that is not UTF-8 has its fault in this format, too.
     ending = _ENDING.search(request.environ.get("PATH_INFO", ""))
     if ending:

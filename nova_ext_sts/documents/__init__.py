@@ -46,5 +46,5 @@ class Reader(Protocol):
     ) -> Document: ...
 
 
-#: What reads each of the formats in ``media.FORMATS``.
+#: What reads each of the formats in ``response.FORMATS``.
 READERS: dict[str, Reader] = {"json": json.Servers, "xml": xml.Servers}

@@ -263,10 +263,11 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
             ("longest", longest, longest, 77),
             (upper, "active", None, 1),
             ("no-uuid", "active", "", -1),
+            ("no-uuid", "active", "", -1),
         ]
     )
     ids = ["nothing", "longest", "nothing", upper, upper.lower(), "no-uuid"]
-    ids += ["", "é", "x" * 256, "absent", "NOTHING", "nothing "]
+    ids += ["", "no uuid", "é", "x" * 256, "absent", "NOTHING", "nothing "]
     servers = [{"id": each} for each in ids]
     body = json.dumps({"servers": servers}).encode()
     response = filtered(answering(body), connection=database.url).get(
@@ -280,7 +281,7 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
         ("active", None, 1),
         (),
         ("active", "", -1),
-        *[()] * 6,
+        *[()] * 7,
     ]
 
 

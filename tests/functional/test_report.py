@@ -84,7 +84,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         record.getMessage()
         for record in caplog.records
-        if record.name == "nova_ext_sts.report"
+        if record.name == "nova_ext_sts.middleware"
     ]
 
 

@@ -112,7 +112,7 @@ def test_no_password_is_told(
         said += map(repr, objects(extended))
         said.append(pprint.pformat(vars(extended)))
         with pytest.raises(RecordsUnavailable) as raised:
-            extended._lookup._source.lookup(["a", "b"])
+            extended._source.lookup(["a", "b"])
         said += traceback.format_exception(raised.value)
     except ConfigurationError as error:
         said += traceback.format_exception(error)

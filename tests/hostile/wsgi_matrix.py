@@ -53,10 +53,16 @@ class Manner(NamedTuple):
 
     def is_possible(self) -> bool:
         """Say whether there is an application that could answer so."""
-        # Only code that runs while the body is taken can start or fail then.
-        return self.body in ("generator", "iterator") or (
-            self.start not in ("on first", "delayed")
-            and self.error in ("none", "at once", "before body", "in close")
+        # Only code that runs while the body is taken can start or fail then;
+        # PEP 3333 forbids such code to write(), unless it starts then, too.
+        starts_late = self.start in ("on first", "delayed")
+        if self.body in ("generator", "iterator"):
+            return starts_late or self.written == "nothing"
+        return not starts_late and self.error in (
+            "none",
+            "at once",
+            "before body",
+            "in close",
         )
 
     def is_legal(self) -> bool:

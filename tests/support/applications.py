@@ -95,7 +95,7 @@ def answering(
         environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         if asked is not None:
-            asked.append(environ)
+            asked.append(dict(environ))
         start_response(status, list(headers) or [JSON])
         return [body]
 

@@ -88,7 +88,11 @@ def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
     assert called(path) is called(folded)
 
 
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "get"])
+def test_head_is_the_call_that_get_is() -> None:
+    assert called("/servers", "HEAD") is Call.LIST
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "get"])
 def test_other_methods_are_not_handled(method: str) -> None:
     assert called("/servers", method) is None
 
