@@ -39,7 +39,7 @@ ROWS = [
             "µs",
             added(call, "filter", "bare", 1e6),
             budget=1.0,
-            ambition=0.5,
+            ambition=0.3,
         ),
         Row(
             PART,
