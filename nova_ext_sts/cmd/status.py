@@ -23,6 +23,7 @@ from nova_ext_sts import policy, records, settings
 from nova_ext_sts.cmd.paste import FACTORY, PasteFile
 from nova_ext_sts.opts import GROUP, OPTS
 from nova_ext_sts.printable import printable
+from nova_ext_sts.records.engine import new_engine
 from nova_ext_sts.records.mappings import NO_SUCH_CELL, URLS
 from nova_ext_sts.settings import ConfigurationError, said
 
@@ -51,6 +52,9 @@ CLI_OPTS = [
 ]
 #: Nova's own option, where Nova has not registered it.
 WSGI_OPTS = [cfg.StrOpt("api_paste_config", default="api-paste.ini")]
+
+#: libpq was told another process than this, if there is a pooler.
+_BACKEND = "SELECT pg_backend_pid()"
 
 #: What to do about an error of a database.
 _ADVICE: dict[type[Exception], str] = {
@@ -280,11 +284,32 @@ def _failures(checked: Checked) -> Iterator[Finding]:
 
 
 def _pooler(reading: Reading) -> Iterator[Finding]:
-    """Yield a warning if a pooler is between the filter and PostgreSQL.
-
-    HOOK: libpq was told another backend pid than pg_backend_pid() returns.
-    """
-    yield from ()
+    """Yield whether a pooler between the filter and PostgreSQL will do."""
+    database = reading.database
+    if database is None or database.url.get_backend_name() != "postgresql":
+        return
+    engine = new_engine(database.settings, database.url)
+    with engine.connect() as one, engine.connect() as other:
+        connection: Any = one.connection.dbapi_connection
+        told = connection.info.backend_pid
+        pids = {
+            (
+                one.exec_driver_sql(_BACKEND).scalar(),
+                other.exec_driver_sql(_BACKEND).scalar(),
+            )
+            for _ in range(3)
+        }
+    first, second = next(iter(pids))
+    title = _title(reading)
+    if len(pids) > 1 or first == second:
+        yield (
+            WARNING,
+            f"{title} is behind a pooler that shares server connections "
+            "between clients, so that the settings of a session reach others: "
+            "set its pool_mode to session.",
+        )
+    elif first != told:
+        yield SUCCESS, f"{title} is behind a pooler in session mode."
 
 
 def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ class Database:
         self.title = f"the {settings.name} ({place_of(self.url)})"
         self._outage = Outage(self.title)
         try:
-            _engine(settings, self.url)
+            new_engine(settings, self.url)
         except (exc.ArgumentError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"The URL of the {settings.name} ({settings.option}) has a "
@@ -113,7 +113,7 @@ class Database:
             workers.close()
 
     def _new_workers(self) -> Workers:
-        engine = _engine(self.settings, self.url)
+        engine = new_engine(self.settings, self.url)
         # No lock, which a fork might copy while it is held: of two made at
         # once, one is dropped before it has connected.
         workers = self._workers.setdefault(
@@ -138,7 +138,7 @@ def _statements(
         yield Statement(f"{sql} WHERE {among}", [system.parameters(chunk)])
 
 
-def _engine(settings: DatabaseSettings, url: URL) -> Engine:
+def new_engine(settings: DatabaseSettings, url: URL) -> Engine:
     """Return an engine, which does not connect before it is asked to.
 
     Without oslo.db, whose ping and retries cost more than a lookup.
