@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
+from typing import Any
 
 from oslo_log import log as logging
 
@@ -51,6 +54,10 @@ class BackOff:
         self._until = now + SLOW[1]
         return True
 
+    def retract(self) -> None:
+        """Note that an attempt was not made: another may be made now."""
+        self._until = 0.0
+
     def failed(self, began: float, *, is_slow: bool) -> bool:
         """Note a failure; return False if it is ignored.
 
@@ -80,6 +87,20 @@ class BackOff:
             self._pause = 0.0
 
 
+def renew_lock_after_fork(owner: Any) -> None:
+    """Have a child process not inherit a lock while it is held.
+
+    :param owner: its attribute ``_lock`` is replaced
+    """
+    reference = weakref.ref(owner)
+
+    def renew() -> None:
+        if (owner := reference()) is not None:
+            owner._lock = threading.Lock()
+
+    os.register_at_fork(after_in_child=renew)
+
+
 class Outage:
     """Logs once when an outage begins, and once when it ends.
 
@@ -91,6 +112,7 @@ class Outage:
     def __init__(self, name: str) -> None:
         self._name = printable(name)
         self._lock = threading.Lock()
+        renew_lock_after_fork(self)
         #: Failed lookups since the last message that an outage has ended.
         self._failures = 0
         self._is_out = False

@@ -64,7 +64,8 @@ def database_of(settings: DatabaseSettings) -> Database:
 class Database:
     """One database; threads share the object, and it survives a fork.
 
-    It connects on the first query, not earlier.
+    It connects on the first query, not earlier. Its connections are closed
+    when nobody holds the object.
 
     :raises ConfigurationError: the URL does not parse, names a database
         system or a driver that is not there, or has a bad parameter
@@ -105,12 +106,6 @@ class Database:
         )
         workers.submit(query)
         return query
-
-    def close(self) -> None:
-        """Close the connections as soon as they are not in use."""
-        workers = self._workers.pop(os.getpid(), None)
-        if workers:
-            workers.close()
 
     def _new_workers(self) -> Workers:
         engine = new_engine(self.settings, self.url)

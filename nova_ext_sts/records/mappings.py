@@ -74,7 +74,10 @@ class CellMappings:
         #: Whether a cell is read with the URL in its mapping.
         self.has_urls = False
         self._lock = threading.Lock()
+        backoff.renew_lock_after_fork(self)
         self._is_loaded = False
+        #: Whether a reload was wanted when no time was left for it.
+        self._is_due = False
         self._reload_at = 0.0
 
     def load(self, deadline: float) -> bool:
@@ -84,7 +87,7 @@ class CellMappings:
         :raises RecordsUnavailable: the API database cannot be read
         """
         if self._is_loaded:
-            return False
+            return self._is_due and self.reload(deadline)
         # The others wait for the thread that reads.
         left = max(0.0, deadline - time.monotonic())
         if not self._lock.acquire(timeout=left):
@@ -99,6 +102,9 @@ class CellMappings:
 
     def reload(self, deadline: float) -> bool:
         """Read the mappings again; return False if that has to wait."""
+        self._is_due = time.monotonic() >= deadline
+        if self._is_due:
+            return False
         if not self._lock.acquire(blocking=False):
             return False
         try:
@@ -146,12 +152,9 @@ class CellMappings:
         for name in unknown - self.unknown:
             _warn(name, NO_SUCH_CELL)
         self.unknown = unknown
+        # Databases that nobody uses any more close their connections.
         self.cells = cells
         self._is_loaded = True
-        kept = {cell.database for cell in cells.values()}
-        for cell in known.values():
-            if cell.database and cell.database not in kept:
-                cell.database.close()
 
     def _has(self, uuid: str, name: str | None) -> bool:
         """Return whether cell_connection names a cell."""

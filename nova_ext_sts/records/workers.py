@@ -151,7 +151,8 @@ class Workers:
         self._new: _Link | None = None
         self._connected = 0
         self._idle = 0
-        #: Rises when a connection is found dead: older ones may be, too.
+        #: Rises when a connection is found dead or silent: older ones may be,
+        #: too.
         self._generation = 0
         self._is_closed = False
 
@@ -186,15 +187,17 @@ class Workers:
                 pass
             elif query.link is None:
                 self._queue.remove(query)
-                if self._is_slow(query.waited):
+                # A response that had less time, since it had waited for
+                # another database, proves nothing.
+                if query.waited >= self.timeout / 2:
                     self._give_up(query)
                 else:
+                    self._querying.retract()
                     self._finish(query, _TOO_LATE)
             elif query.waited >= 0.9 * self.timeout:
                 self._give_up(query)
             else:
-                # It has the whole time-out: a response that had less, since
-                # it had waited for another database, proves nothing.
+                # It goes on, and has the whole time-out.
                 _later(self.timeout - query.waited, self.give_up, query)
                 return _TOO_LATE
         return query.future.exception()
@@ -247,6 +250,7 @@ class Workers:
         what = "connection"
         if query.link:
             query.link.cut()
+            self._distrust()
             what = "answer"
         reason = f"no {what} in {query.waited:.1f} s"
         self._fail(query, DatabaseUnavailable(reason))
@@ -365,8 +369,7 @@ class Workers:
             with self._lock:
                 # Unless it was this side that cut it.
                 if is_lost and not query.future.done():
-                    self._generation += 1
-                    self._lock.notify_all()
+                    self._distrust()
                 may_retry = (
                     not query.is_retried and query.waited < self.timeout
                 )
@@ -382,6 +385,11 @@ class Workers:
             self._querying.succeeded(began)
             self._finish(query, rows)
         return True
+
+    def _distrust(self) -> None:
+        """Close the other connections that are open, too, once unused."""
+        self._generation += 1
+        self._lock.notify_all()
 
     def _may_retry(self, query: Query) -> bool:
         return not (
@@ -425,5 +433,7 @@ class Workers:
 def _later(seconds: float, call: Any, *arguments: Any) -> threading.Timer:
     timer = threading.Timer(max(0.0, seconds), call, arguments)
     timer.daemon = True
-    timer.start()
+    # Without threads to spare, the time-outs of the drivers must do.
+    with contextlib.suppress(RuntimeError):
+        timer.start()
     return timer

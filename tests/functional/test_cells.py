@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.support.proxies import Proxy
+
 
 @pytest.fixture
 def cells(new_database: Callable[[], Database]) -> Cells:
@@ -173,26 +175,40 @@ def test_new_cell_needs_no_restart(
 
 
 def test_cell_that_has_moved_is_found_again(
-    sqlite_cells: Cells, tmp_path: Path, pass_time: Callable[[float], None]
+    sqlite_cells: Cells, tmp_path: Path
 ) -> None:
     sqlite_cells.add("a", 1)
     sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
     records = sqlite_cells.source()
     assert records.lookup(["a"]) == {"a": States("error", None, 0)}
-    before = [asked.database for asked in records.databases()]
-    path = sa.engine.make_url(sqlite_cells.cells["cell0"].url).database
-    assert path
-    moved = f"{tmp_path}/moved"
-    (tmp_path / path).rename(moved)
+    sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
+    moved = Database(sa.engine.make_url(f"sqlite:///{tmp_path}/moved"))
+    moved.insert_instances([("a", "active", None, 1)])
     sqlite_cells.api.execute(
         "UPDATE cell_mappings SET database_connection = :url WHERE id = 1",
-        url=f"sqlite:///{moved}",
+        url=moved.url,
     )
-    # The file that SQLite has open is still there under its new name.
-    for database in before:
-        assert database
-        database.close()
-    pass_time(mappings.RELOAD)
+    assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+
+
+def test_cell_that_moves_from_a_silent_server_is_found_again(
+    sqlite_cells: Cells, silent: Proxy, pass_time: Callable[[float], None]
+) -> None:
+    sqlite_cells.add_cell(
+        3, "moves", f"mysql+pymysql://u@127.0.0.1:{silent.port}/x"
+    )
+    sqlite_cells.add("a", 3)
+    records = sqlite_cells.source(timeout=0.3)
+    with pytest.raises(RecordsUnavailable):
+        records.lookup(["a"])
+    url = sqlite_cells.cells["cell0"].url
+    sqlite_cells.api.execute(
+        "UPDATE cell_mappings SET database_connection = :url WHERE id = 3",
+        url=url,
+    )
+    sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
+    # That response had no time left to look; the next one looks first.
+    pass_time(60)
     assert records.lookup(["a"]) == {"a": States("error", None, 0)}
 
 

@@ -24,6 +24,7 @@ from nova_ext_sts.states import States
 from tests.support.applications import answering, filtered
 from tests.support.cells import Cells, source
 from tests.support.databases import SERVERS, Database, made
+from tests.support.lookups import slow_down
 from tests.support.proxies import Proxy
 from tests.support.scripted import Scripted, close_after, scripted
 
@@ -245,15 +246,7 @@ def test_too_slow_a_database_does_not_make_all_wait(
     served: tuple[Database, str, Proxy], pass_time: Passes
 ) -> None:
     database, url, _ = served
-    pause = {
-        "mysql": "SLEEP(0.4) = 0",
-        "postgresql": "pg_sleep(0.4) IS NOT NULL",
-    }[sa.engine.make_url(url).get_backend_name()]
-    database.execute("ALTER TABLE instances RENAME TO behind")
-    database.execute(
-        "CREATE VIEW instances AS SELECT uuid, vm_state, task_state, "
-        f"CASE WHEN {pause} THEN power_state END AS power_state FROM behind"
-    )
+    slow_down(database, 0.4)
     records = source(connection=url, timeout=1, max_connections=1)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: is_readable(records), range(8)))
@@ -306,3 +299,21 @@ def test_time_used_up_elsewhere_is_no_failure_of_a_database(
         with pytest.raises(RecordsUnavailable) as raised:
             query.rows()
         assert not isinstance(raised.value, DatabaseUnavailable)
+
+
+@both_servers
+def test_connections_that_have_gone_silent_are_one_outage(
+    served: tuple[Database, str, Proxy], pass_time: Passes
+) -> None:
+    database, url, proxy = served
+    slow_down(database, 0.3)
+    records = source(connection=url, timeout=1, max_connections=3)
+    # One after the other, three connections are made.
+    with ThreadPoolExecutor(3) as threads:
+        while proxy.served < 3:
+            list(threads.map(lambda _: is_readable(records), range(3)))
+    proxy.forget()
+    assert fails(records) > 0.8
+    # The other two are not tried in turn.
+    pass_time(1.01)
+    assert records.lookup(["a"]) == {"a": ACTIVE}

@@ -263,7 +263,7 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
             ("longest", longest, longest, 77),
             (upper, "active", None, 1),
             ("no-uuid", "active", "", -1),
-            ("no-uuid", "active", "", -1),
+            ("no uuid", "active", "", -1),
         ]
     )
     ids = ["nothing", "longest", "nothing", upper, upper.lower(), "no-uuid"]

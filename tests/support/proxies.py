@@ -21,12 +21,19 @@ class Proxy:
     def __init__(self, server: tuple[str, int] | None) -> None:
         self._server = server
         self.is_silent = server is None
+        #: How many connections have reached the server.
+        self.served = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets = [self._listener]
         self._ended = threading.Event()
+        self._forgotten: list[socket.socket] = []
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def forget(self) -> None:
+        """Pass nothing on for connections that are open; serve new ones."""
+        self._forgotten = list(self._sockets)
 
     def close(self) -> None:
         self._ended.set()
@@ -49,6 +56,7 @@ class Proxy:
         self._sockets.append(client)
         if self._server is not None and not self.is_silent:
             server = socket.create_connection(self._server)
+            self.served += 1
             self._sockets.append(server)
             selector.register(client, selectors.EVENT_READ, server)
             selector.register(server, selectors.EVENT_READ, client)
@@ -63,7 +71,7 @@ class Proxy:
             sent = b""
         if not sent:
             selector.unregister(source)
-        if not self.is_silent:
+        if not self.is_silent and source not in self._forgotten:
             with contextlib.suppress(OSError):
                 if sent:
                     key.data.sendall(self._changed(source, sent))
