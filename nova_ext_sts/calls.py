@@ -52,19 +52,16 @@ def call_of(environ: WSGIEnvironment) -> Call | None:
     """
     # For every other request this is the whole cost of the filter: substring
     # tests, before any regular expression.
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return None
     path = environ.get("PATH_INFO", "")
     if "/servers" in path:
         if "//" in path:
             # As Nova's urlmap reads it; some clients send it.
             path = _SLASHES.sub("/", path)
-        # /servers/ID/ips (9 is the length of "/servers/"), and
-        # /os-hypervisors/NAME/servers.
-        if (
-            path.find("/", path.rfind("/servers") + 9, -1) != -1
-            or "/os-hypervisors/" in path
-        ):
+        # /servers/ID/ips, and /os-hypervisors/NAME/servers.
+        behind = path.partition("/servers/")[2]
+        if "/" in behind[:-1] or "/os-hypervisors/" in path:
             return None
     elif "/extensions" in path:
         path = _SLASHES.sub("/", path)
