@@ -96,15 +96,12 @@ class Server(abc.ABC):
                 user=self.user,
                 cwd=self.directory,
             )
-        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                with engine.connect() as connection:
-                    numbers = connection.dialect.server_version_info or ()
-                    self.version = ".".join(map(str, numbers[:3]))
-                    return
-            except sa.exc.OperationalError:
+                self.version = self._connect()
+                return
+            except (OSError, sa.exc.OperationalError):
                 if time.monotonic() > until or self._process.poll():
                     print((self.directory / "output").read_text())
                     raise
@@ -161,6 +158,13 @@ class Server(abc.ABC):
         for pid in [main, *map(int, children.split())]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def _connect(self) -> str:
+        """Connect once, to see whether it is ready; return its version."""
+        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            numbers = connection.dialect.server_version_info or ()
+            return ".".join(map(str, numbers[:3]))
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(

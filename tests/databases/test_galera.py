@@ -1,0 +1,334 @@
+"""A Galera cluster behind HAProxy."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import pymysql
+import pytest
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from nova_ext_sts.states import States
+from tests.support.cells import source
+from tests.support.clusters import (
+    Galera,
+    Garbd,
+    HAProxy,
+    checked,
+    wait_until,
+)
+from tests.support.databases import Database, made
+from tests.support.lookups import EXTENDED, LATE, LIST, client_of, slow_down
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.account import Account
+    from tests.support.applications import Client, Response
+
+    NewProxy = Callable[..., HAProxy]
+    AccountOf = Callable[[str, str], Account]
+
+TIMEOUT = 2.0
+#: Requests per second, and how many are made.
+RATE = 100
+REQUESTS = 600
+#: The request before which the node is killed.
+KILL = 200
+
+#: Queries that run on a node.
+RUNNING = (
+    "SELECT id FROM information_schema.processlist "
+    "WHERE info LIKE '%instances%' AND id <> CONNECTION_ID()"
+)
+
+DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
+
+TIMEOUTS = ("timeout connect 1s", "timeout client 1h", "timeout server 1h")
+CHECKS = (
+    "default-server check inter 1s fall 2 rise 1 "
+    "on-marked-down shutdown-sessions"
+)
+
+
+class Cluster(NamedTuple):
+    """Two nodes, and a third member that only votes."""
+
+    founder: Galera
+    #: The node that is harmed.
+    frail: Galera
+
+    def is_whole(self) -> bool:
+        status = self.founder.status()
+        return status["wsrep_cluster_size"] == "3" and self.frail.is_ready()
+
+
+@pytest.fixture(scope="module")
+def members() -> Iterator[Cluster]:
+    with contextlib.ExitStack() as stack:
+        founder = stack.enter_context(contextlib.closing(Galera()))
+        frail = stack.enter_context(contextlib.closing(Galera(founder)))
+        stack.enter_context(contextlib.closing(Garbd(founder)))
+        yield Cluster(founder, frail)
+
+
+@pytest.fixture
+def cluster(members: Cluster) -> Cluster:
+    if not members.frail.is_running:
+        members.frail.start()
+    wait_until(members.is_whole)
+    return members
+
+
+@pytest.fixture
+def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
+    """A database with the active server ``a``, on all nodes."""
+    with made("mysql", tmp_path, cluster.founder.url) as database:
+        database.insert_instances([("a", "active", None, 1)])
+        yield database
+
+
+@pytest.fixture
+def proxied() -> Iterator[NewProxy]:
+    """Start HAProxy, with lines of its configuration."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *lines: stack.enter_context(
+            contextlib.closing(HAProxy(*TIMEOUTS, *lines))
+        )
+
+
+def reach(database: Database, proxy: HAProxy | Galera, driver: str) -> None:
+    """Replace the server and the driver in a database's URL."""
+    url = sa.engine.make_url(database.url)
+    url = url.set(drivername=driver, port=proxy.port)
+    database.url = url.render_as_string(hide_password=False)
+
+
+def balanced(cluster: Cluster) -> list[str]:
+    """Return the configuration where both nodes serve."""
+    return [
+        CHECKS,
+        "balance roundrobin",
+        # A refused connection is made to another server at once.
+        "option redispatch 1",
+        f"server frail 127.0.0.1:{cluster.frail.port}",
+        f"server founder 127.0.0.1:{cluster.founder.port}",
+    ]
+
+
+def in_reserve(cluster: Cluster) -> list[str]:
+    """Return the configuration where one node serves, and one waits."""
+    return [
+        CHECKS,
+        # The first refused connection marks a server down: before, no
+        # connection goes to the one in reserve.
+        "default-server observe layer4 error-limit 1 on-error mark-down",
+        f"server frail 127.0.0.1:{cluster.frail.port}",
+        f"server founder 127.0.0.1:{cluster.founder.port} backup",
+    ]
+
+
+def ask_steadily(
+    client: Client, account: Account, kill: Callable[[], None]
+) -> list[Response]:
+    """Return the responses to requests that do not wait for each other."""
+    with ThreadPoolExecutor(2 * RATE) as threads:
+        futures = []
+        began = time.monotonic()
+        for number in range(REQUESTS):
+            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            if number == KILL:
+                threads.submit(kill)
+            futures.append(threads.submit(account.get, client.get_list))
+        return [future.result() for future in futures]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "lost", "driver"),
+    [
+        # The queries in flight at most: their retries find the other node.
+        (balanced, 5, "mysql+pymysql"),
+        # Connections to the dying node fail until one has been refused. Each
+        # suspends further attempts: for 0.1 s, 0.2 s and 0.4 s.
+        (in_reserve, 75, "mysql+pymysql"),
+        (in_reserve, 75, "mysql+mysqldb"),
+    ],
+)
+def test_killed_node_costs_few_states(
+    configuration: Callable[[Cluster], list[str]],
+    lost: int,
+    driver: str,
+    cluster: Cluster,
+    database: Database,
+    proxied: NewProxy,
+    account_of: AccountOf,
+) -> None:
+    reach(database, proxied(*configuration(cluster)), driver)
+    client = client_of(database, timeout=TIMEOUT)
+    environment = f"Galera, HAProxy {configuration.__name__}"
+    account = account_of(environment.replace("_", " "), driver)
+    responses = ask_steadily(client, account, cluster.frail.kill)
+    assert {response.status for response in responses} == {"200 OK"}
+    assert {response.body for response in responses} <= {EXTENDED, LIST}
+    assert account.slowest < TIMEOUT + LATE
+    numbers = [
+        number
+        for number, response in enumerate(responses)
+        if response.body == LIST
+    ]
+    assert set(numbers) <= set(range(KILL - 5, KILL + lost))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_query_is_retried_where_another_node_answers(
+    driver: str,
+    cluster: Cluster,
+    database: Database,
+    proxied: NewProxy,
+    account_of: AccountOf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A node that refuses queries answers 1047, on open connections too."""
+    proxy = proxied(*balanced(cluster))
+    reach(database, proxy, driver)
+    client = client_of(database, max_connections=1)
+    account = account_of("Galera, HAProxy balanced", driver)
+    assert account.get(client.get_list).body == EXTENDED
+    before = proxy.accepted()
+    # Each node in turn, as it has the connection.
+    for node in (cluster.frail, cluster.founder) * 2:
+        with refusing(node):
+            for _ in range(5):
+                response = account.get(client.get_list)
+                assert response.body == EXTENDED
+    assert proxy.accepted() - before >= 3
+    assert not caplog.records
+
+
+@contextlib.contextmanager
+def refusing(node: Galera) -> Iterator[None]:
+    """Have a node that refuses queries, as one without its cluster does."""
+    node.execute("SET GLOBAL wsrep_reject_queries = ALL")
+    try:
+        yield
+    finally:
+        node.execute("SET GLOBAL wsrep_reject_queries = NONE")
+
+
+def test_node_without_its_cluster_is_left(
+    cluster: Cluster,
+    database: Database,
+    proxied: NewProxy,
+    account_of: AccountOf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It accepts connections: HAProxy must check its state."""
+    founder, frail = cluster
+    driver = "mysql+pymysql"
+    account = account_of("Galera, a node without its cluster", driver)
+    with checked(frail) as port:
+        proxy = proxied(
+            CHECKS,
+            "option httpchk",
+            f"server frail 127.0.0.1:{frail.port} port {port}",
+            f"server founder 127.0.0.1:{founder.port} no-check backup",
+        )
+        reach(database, proxy, driver)
+        client = client_of(database, timeout=TIMEOUT)
+
+        def has_states() -> bool:
+            body = account.get(client.get_list).body
+            assert body in (EXTENDED, LIST)
+            return body == EXTENDED
+
+        def is_noticed() -> bool:
+            has_states()
+            return proxy.is_down("frail")
+
+        assert has_states()
+        with isolated(cluster):
+            wait_until(is_noticed, seconds=10)
+            # The last failed attempt may have suspended others.
+            wait_until(has_states, seconds=1)
+            assert all(has_states() for _ in range(10))
+    assert account.slowest < TIMEOUT + LATE
+    # An outage until HAProxy had noticed, and its end.
+    assert len(caplog.records) in (0, 2)
+
+
+@contextlib.contextmanager
+def isolated(cluster: Cluster) -> Iterator[None]:
+    """Cut a node off from its cluster; it takes seconds to notice."""
+    provider = "SET GLOBAL wsrep_provider_options = 'gmcast.isolate={}'"
+    cluster.frail.execute(provider.format(1))
+    try:
+        wait_until(lambda: not cluster.frail.is_ready())
+        yield
+    finally:
+        cluster.frail.execute(provider.format(0))
+        wait_until(cluster.is_whole)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_idle_connections_that_were_cut_cost_nothing(
+    driver: str,
+    cluster: Cluster,
+    database: Database,
+    proxied: NewProxy,
+    account_of: AccountOf,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    proxy = proxied(*balanced(cluster), "timeout client 1s")
+    reach(database, proxy, driver)
+    # So that each connection is in use when the next is made.
+    slow_down(database, 0.1)
+    client = client_of(database)
+    account = account_of("Galera, HAProxy balanced", driver)
+
+    def ask(_: int = 0) -> Response:
+        return account.get(client.get_list)
+
+    for _ in range(2):
+        with ThreadPoolExecutor(10) as threads:
+            responses = list(threads.map(ask, range(10)))
+        assert {response.body for response in responses} == {EXTENDED}
+        assert proxy.sessions() > 1
+        wait_until(lambda: not proxy.sessions())
+    assert ask().body == EXTENDED
+    assert not caplog.records
+
+
+def test_reads_wait_for_what_other_nodes_wrote(
+    cluster: Cluster, database: Database, tmp_path: Path
+) -> None:
+    node = cluster.frail
+    reach(database, node, "mysql+pymysql")
+    file = tmp_path / "nova.conf"
+    file.write_text("[database]\nmysql_wsrep_sync_wait = 1\n")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(file)], project="nova")
+    usual = source(connection=database.url)
+    waiting = source(conf, connection=database.url)
+    before, after = States("active", None, 1), States("stopped", None, 1)
+    assert usual.lookup(["a"]) == waiting.lookup(["a"]) == {"a": before}
+    with ThreadPoolExecutor() as thread:
+        with behind(node):
+            database.execute("UPDATE instances SET vm_state = 'stopped'")
+            assert usual.lookup(["a"]) == {"a": before}
+            lookup = thread.submit(waiting.lookup, ["a"])
+            wait_until(lambda: bool(node.execute(RUNNING)))
+        assert lookup.result() == {"a": after}
+
+
+@contextlib.contextmanager
+def behind(node: Galera) -> Iterator[None]:
+    """Have a node that does not apply what the others write."""
+    connection = pymysql.connect(host="127.0.0.1", port=node.port, user="root")
+    with connection, connection.cursor() as cursor:
+        cursor.execute("FLUSH TABLES WITH READ LOCK")
+        yield
