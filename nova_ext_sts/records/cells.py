@@ -10,14 +10,14 @@ and a disabled cell keeps the servers that it has.
 from __future__ import annotations
 
 import collections
+import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from oslo_log import log as logging
 
 from nova_ext_sts.opts import GROUP
-from nova_ext_sts.printable import printable
 from nova_ext_sts.records import (
     DatabaseUnavailable,
     Reading,
@@ -33,6 +33,7 @@ from nova_ext_sts.records.mappings import (
     URLS,
     Cell,
     CellMappings,
+    warn,
 )
 from nova_ext_sts.records.systems import Select
 from nova_ext_sts.settings import ConfigurationError
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
     from nova_ext_sts.settings import Settings
 
-LOG = logging.getLogger(__name__)
-
 MAPPINGS = Select(
     "instance_mappings", ("instance_uuid", "cell_id"), "instance_uuid"
 )
@@ -52,9 +51,6 @@ MAPPINGS = Select(
 BUILDING = Select(
     "build_requests", ("instance_uuid", "instance"), "instance_uuid"
 )
-
-#: Of how many cells and servers it is remembered that they were logged.
-MAX_LOGGED = 1000
 
 
 class _Instance(msgspec.Struct, gc=False):
@@ -97,9 +93,8 @@ class CellRecords(RecordSource):
         self._settings = settings
         self._api = database_of(settings.api_database)
         self._mappings = CellMappings(settings, self._api)
-        #: Cells without a mapping, and servers with an unreadable build
-        #: request, that have been logged.
-        self._logged: set[int | str] = set()
+        #: Logs each fault once.
+        self._warn = functools.lru_cache(maxsize=1000)(warn)
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._settings.timeout
@@ -121,48 +116,41 @@ class CellRecords(RecordSource):
             failures = dict.fromkeys(placement.cells, error)
         else:
             failures = self._query(placement.cells, records, deadline)
-        if failures:
-            errors = failures.values()
-            is_logged = all(isinstance(e, DatabaseUnavailable) for e in errors)
-            kind = DatabaseUnavailable if is_logged else RecordsUnavailable
-            raise kind(
-                "; ".join(dict.fromkeys(error.reason for error in errors)),
-                records,
-                [
-                    server
-                    for cell in failures
-                    for server in placement.cells[cell]
-                ],
-            )
-        return records
+        if not failures:
+            return records
+        errors = failures.values()
+        is_logged = all(isinstance(e, DatabaseUnavailable) for e in errors)
+        kind = DatabaseUnavailable if is_logged else RecordsUnavailable
+        reasons = dict.fromkeys(error.reason for error in errors)
+        ids = [id_ for cell in failures for id_ in placement.cells[cell]]
+        raise kind("; ".join(reasons), records, ids)
 
     def databases(self) -> Sequence[Reading]:
-        api, mappings = self._api, self._mappings
-        name, option = api.settings.name, api.settings.option
+        mappings = self._mappings
+        selects = [MAPPINGS, BUILDING, CELLS]
         deadline = time.monotonic() + self._settings.timeout
-        try:
+        cells: list[Cell] = []
+        with contextlib.suppress(RecordsUnavailable):
             if not mappings.load(deadline):
                 mappings.reload(deadline)
-        except RecordsUnavailable:
-            return [Reading(name, option, api, [MAPPINGS, BUILDING, CELLS])]
-        selects = [MAPPINGS, BUILDING, CELLS]
-        selects += [URLS] if mappings.has_urls else []
-        option = "cell_connection"
+            selects += [URLS] if mappings.has_urls else []
+            cells += mappings.cells.values()
+            cells += [
+                Cell(name, None, NO_SUCH_CELL)
+                for name in sorted(mappings.unknown)
+            ]
+        settings = self._api.settings
         return [
-            Reading(name, api.settings.option, api, selects),
+            Reading(settings.name, settings.option, self._api, selects),
             *(
                 Reading(
                     f"cell {cell.name}",
-                    option,
+                    "cell_connection",
                     cell.database,
                     [INSTANCES],
                     cell.fault,
                 )
-                for cell in mappings.cells.values()
-            ),
-            *(
-                Reading(f"cell {unknown}", option, None, (), NO_SUCH_CELL)
-                for unknown in sorted(mappings.unknown)
+                for cell in cells
             ),
         ]
 
@@ -203,7 +191,7 @@ class CellRecords(RecordSource):
             known = cells.get(cell)
             if known is None:
                 fault = f"there is no cell mapping {cell}"
-                self._warn(cell, f"Servers in cell {cell} get", fault)
+                self._warn(f"servers in cell {cell}", fault)
                 failures[cell] = DatabaseUnavailable(fault)
             elif known.database is None:
                 failures[cell] = DatabaseUnavailable(known.fault)
@@ -240,15 +228,9 @@ class CellRecords(RecordSource):
                 data = _decode_build_request(instance).data
             except (ValueError, RecursionError) as error:
                 fault = f"its build request cannot be read: {error}"
-                self._warn(server, f"Server {server} gets", fault)
+                self._warn(f"server {server}", fault)
             else:
                 placement.building[server] = States(
                     data.vm_state, data.task_state, data.power_state
                 )
         return placement
-
-    def _warn(self, key: int | str, what: str, fault: str) -> None:
-        """Log once what is wrong with one cell or one server."""
-        if key not in self._logged and len(self._logged) < MAX_LOGGED:
-            self._logged.add(key)
-            LOG.warning("%s no states: %s", printable(what), printable(fault))

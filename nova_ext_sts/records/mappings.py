@@ -146,11 +146,11 @@ class CellMappings:
             else:
                 cell = self._cell(label, urls.get(uuid) or "")
             if cell.fault and cell != known.get(cell_id):
-                _warn(label, cell.fault)
+                warn(f"servers in cell {label}", cell.fault)
             cells[cell_id] = cell
         unknown = frozenset(self._own).difference(*(row[1:] for row in rows))
         for name in unknown - self.unknown:
-            _warn(name, NO_SUCH_CELL)
+            warn(f"servers in cell {name}", NO_SUCH_CELL)
         self.unknown = unknown
         # Databases that nobody uses any more close their connections.
         self.cells = cells
@@ -186,12 +186,9 @@ class CellMappings:
         return database_of(settings)
 
 
-def _warn(cell: str, fault: str) -> None:
-    LOG.warning(
-        "Servers in cell %s get no states: %s",
-        printable(cell),
-        printable(fault),
-    )
+def warn(what: str, fault: str) -> None:
+    """Log why servers have no states."""
+    LOG.warning("No states for %s: %s", printable(what), printable(fault))
 
 
 def filled(template: str, url: str | None) -> str:

@@ -55,8 +55,8 @@ class System(NamedTuple):
     denied: frozenset[object] = frozenset()
     #: Codes: a table or a column is missing.
     absent: frozenset[object] = frozenset()
-    #: Whether a code means that no server answered.
-    is_unreachable: Callable[[object], bool] = lambda code: False
+    #: Codes: no server answered.
+    unreachable: frozenset[object] = frozenset()
 
 
 def _sqlite_code(error: BaseException) -> object:
@@ -82,7 +82,7 @@ SYSTEMS = {
         session=("PRAGMA query_only = ON",),
         code=_sqlite_code,
         absent=frozenset(("no such table", "no such column")),
-        is_unreachable=lambda code: code == "unable to open database file",
+        unreachable=frozenset(("unable to open database file",)),
     ),
     "mysql": System(
         # Scalars: PyMySQL 1.1 quotes a list's values with backslashes even
@@ -105,9 +105,7 @@ SYSTEMS = {
         denied=frozenset((1044, 1142, 1143)),
         absent=frozenset((1054, 1146)),
         # The client library's own errors.
-        is_unreachable=lambda code: (
-            isinstance(code, int) and 2000 <= code < 3000
-        ),
+        unreachable=frozenset(range(2000, 3000)),
     ),
     "postgresql": System(
         # One array: psycopg adds a cast to each single parameter.
@@ -128,7 +126,7 @@ SYSTEMS = {
         lost=frozenset(("57P01", "57P02", "57P03", "57P05", "0A000")),
         denied=frozenset(("42501",)),
         absent=frozenset(("42P01", "42703")),
-        is_unreachable=lambda code: code is None,
+        unreachable=frozenset((None,)),
     ),
 }
 # SQLAlchemy's second name for the same system.

@@ -414,7 +414,7 @@ class Workers:
             kind = AccessDenied
         elif code in system.absent:
             kind = SchemaMismatch
-        elif isinstance(error, OSError) or system.is_unreachable(code):
+        elif isinstance(error, OSError) or code in system.unreachable:
             kind = Unreachable
         return kind(reason_of(error, self._engine.url))
 

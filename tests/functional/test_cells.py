@@ -100,8 +100,8 @@ def test_broken_build_request_is_logged_once(
     for _ in range(2):
         assert records.lookup(["a", "b", "c"]) == {}
     first, second = (record.getMessage() for record in caplog.records)
-    assert "Server a" in first
-    assert "Server b" in second
+    assert "server a" in first
+    assert "server b" in second
 
 
 def test_server_between_build_request_and_cell_is_looked_up_once_more(
