@@ -186,21 +186,21 @@ class MySQLRouter(Confined):
     """
 
     def __init__(self, server: MySQL, sharing: bool = False) -> None:
-        self._server = server
+        self.server = server
         self._sharing = sharing
         super().__init__()
 
     def __str__(self) -> str:
         router = "sharing MySQL Router" if self._sharing else "MySQL Router"
-        return f"{router} before {self._server}"
+        return f"{router} before {self.server}"
 
     def _initialize(self) -> None:
-        sharing = SHARING.format(certificates=self._server.data)
+        sharing = SHARING.format(certificates=self.server.data)
         (self.directory / "router.conf").write_text(
             ROUTER.format(
                 directory=self._inside,
                 port=self.port,
-                server=self._server.port,
+                server=self.server.port,
                 sharing=sharing if self._sharing else "",
             )
         )
