@@ -139,8 +139,11 @@ def new_engine(settings: DatabaseSettings, url: URL) -> Engine:
     Without oslo.db, whose ping and retries cost more than a lookup.
     """
     arguments = DRIVERS[url.get_dialect().driver].arguments(settings.timeout)
+    # Looking for hstore takes a query for each connection.
+    options = {"use_native_hstore": False}
     engine = sa.create_engine(
         url,
+        **(options if url.get_backend_name() == "postgresql" else {}),
         future=True,
         logging_name=_LOG_NAME,
         # One statement is one transaction: no BEGIN and no ROLLBACK, which

@@ -109,8 +109,8 @@ class _Link:
         self.connection: Any = None
         #: Of the workers' generations.
         self.generation = 0
-        #: When it is too old to be used after a pause.
-        self.expires = math.inf
+        #: When it was made, and when it is too old to be used after a pause.
+        self.since = self.expires = math.inf
 
     def cut(self) -> None:
         with contextlib.suppress(Exception):
@@ -151,8 +151,7 @@ class Workers:
         self._new: _Link | None = None
         self._connected = 0
         self._idle = 0
-        #: Rises when a connection is found dead or silent: older ones may be,
-        #: too.
+        #: Rises when a connection is found silent; older ones are closed.
         self._generation = 0
         self._is_closed = False
 
@@ -198,7 +197,9 @@ class Workers:
                 self._give_up(query)
             else:
                 # It goes on, and has the whole time-out.
-                _later(self.timeout - query.waited, self.give_up, query)
+                left = self.timeout - query.waited
+                timer = _later(left, self.give_up, query)
+                query.future.add_done_callback(lambda _: timer.cancel())
                 return _TOO_LATE
         return query.future.exception()
 
@@ -250,7 +251,9 @@ class Workers:
         what = "connection"
         if query.link:
             query.link.cut()
-            self._distrust()
+            # Others that have been open may be silent, too.
+            self._generation += 1
+            self._lock.notify_all()
             what = "answer"
         reason = f"no {what} in {query.waited:.1f} s"
         self._fail(query, DatabaseUnavailable(reason))
@@ -321,8 +324,9 @@ class Workers:
             self._connected += 1
             self._connecting.succeeded(began)
             link.generation = self._generation
+            link.since = time.monotonic()
             if self._settings.recycle >= 0:
-                link.expires = time.monotonic() + self._settings.recycle
+                link.expires = link.since + self._settings.recycle
             if len(self._queue) > 1:
                 self._grow()
         return connection
@@ -365,15 +369,15 @@ class Workers:
                 rows += result.cursor.fetchall()
                 result.close()
         except Exception as error:
-            is_lost = self._is_lost(error)
+            is_lost = self._is_lost(error) or not getattr(
+                # PyMySQL closes a connection after packets out of order, as
+                # MySQL Router sends for one that was idle for too long.
+                query.link and query.link.connection,
+                "open",
+                True,
+            )
             with self._lock:
-                # Unless it was this side that cut it.
-                if is_lost and not query.future.done():
-                    self._distrust()
-                may_retry = (
-                    not query.is_retried and query.waited < self.timeout
-                )
-                if is_lost and may_retry and not query.future.done():
+                if is_lost and self._may_retry(query):
                     query.is_retried = True
                     query.link = None
                     self._queue.appendleft(query)
@@ -386,16 +390,14 @@ class Workers:
             self._finish(query, rows)
         return True
 
-    def _distrust(self) -> None:
-        """Close the other connections that are open, too, once unused."""
-        self._generation += 1
-        self._lock.notify_all()
-
     def _may_retry(self, query: Query) -> bool:
-        return not (
-            query.is_retried
-            or query.future.done()
-            or query.waited > self.timeout
+        """Return whether to send a query again, on another connection."""
+        # Another old connection may be dead, too.
+        is_old = query.link and query.link.since < query.submitted
+        return bool(
+            (is_old or not query.is_retried)
+            and not query.future.done()
+            and query.waited < self.timeout
         )
 
     def _is_lost(self, error: Exception) -> bool:

@@ -101,7 +101,7 @@ class Deployment:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("mode", ["session", "transaction"])
+@pytest.mark.parametrize("mode", ["session", "transaction", "statement"])
 def test_no_states_are_lost(
     mode: str,
     driver: str,
@@ -116,22 +116,6 @@ def test_no_states_are_lost(
     bodies = deployment.ask(account_of(f"PgBouncer, {mode} mode", driver))
     assert bodies.count(deployment.fleet.extended) == 120
     assert not caplog.records
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_statement_mode_is_an_outage(
-    driver: str,
-    pooler: NewPooler,
-    new_database: NewDatabase,
-    account_of: AccountOf,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bouncer = pooler("statement")
-    deployment = Deployment(lambda: new_database(bouncer, driver))
-    bodies = deployment.ask(account_of("PgBouncer, statement mode", driver))
-    assert set(bodies) == {deployment.fleet.plain}
-    (record,) = caplog.records
-    assert "API database" in record.getMessage()
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -255,8 +256,27 @@ def test_too_slow_a_database_does_not_make_all_wait(
     assert fails(records) < 0.3
 
 
-def test_hanging_cell_takes_no_other_cells_states(
-    silent: Proxy, tmp_path: Path
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+#: What the database of a failing cell does.
+FAILURES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
+    "refuses": closed_port,
+    "is silent": lambda: scripted(close_after(60)),
+    "closes at once": lambda: scripted(close_after(0)),
+    "closes late": lambda: scripted(close_after(0.4)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_failing_cell_takes_no_other_cells_states(
+    failure: Callable[[], contextlib.AbstractContextManager[Any]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     paths = iter(range(9))
     cells = Cells(
@@ -264,29 +284,47 @@ def test_hanging_cell_takes_no_other_cells_states(
             sa.engine.make_url(f"sqlite:///{tmp_path}/{next(paths)}")
         )
     )
-    cells.add_cell(3, "hanging", url_of(silent))
     for server, cell in [("a", 1), ("b", 2), ("c", 3)]:
         cells.add(server, cell)
     for database in cells.cells.values():
         database.insert_instances([("a", *ACTIVE), ("b", *ACTIVE)])
-    records = cells.source(timeout=0.5)
     missed: list[Any] = []
+    statements: list[str] = []
 
-    def ask() -> None:
-        for _ in range(5):
-            try:
-                records.lookup(["a", "b", "c"])
-            except RecordsUnavailable as error:
-                if error.records.keys() != {"a", "b"} or error.ids != ["c"]:
-                    missed.append(error)
+    def count(*arguments: Any) -> None:
+        statements.append(arguments[2])
 
-    threads = [threading.Thread(target=ask) for _ in range(48)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with failure() as failing:
+        port = getattr(failing, "port", failing)
+        cells.add_cell(3, "x", f"mysql+pymysql://u:p@127.0.0.1:{port}/x")
+        records = cells.source(timeout=1)
+
+        def ask() -> None:
+            for _ in range(5):
+                try:
+                    records.lookup(["a", "b", "c"])
+                except RecordsUnavailable as error:
+                    if error.records.keys() != {"a", "b"} or error.ids != [
+                        "c"
+                    ]:
+                        missed.append(error)
+
+        sa.event.listen(sa.engine.Engine, "before_cursor_execute", count)
+        try:
+            threads = [threading.Thread(target=ask) for _ in range(48)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sa.event.remove(sa.engine.Engine, "before_cursor_execute", count)
     assert not missed
-    assert records.lookup(["a", "b"]) == {"a": ACTIVE, "b": ACTIVE}
+    assert sum("FROM instance_mappings" in each for each in statements) == 240
+    # The mappings are loaded, and reloaded once: ids and names, then URLs.
+    assert sum("FROM cell_mappings" in each for each in statements) <= 4
+    assert caplog.records
+    for record in caplog.records:
+        assert "API database" not in record.getMessage()
 
 
 def test_time_used_up_elsewhere_is_no_failure_of_a_database(
@@ -317,3 +355,18 @@ def test_connections_that_have_gone_silent_are_one_outage(
     # The other two are not tried in turn.
     pass_time(1.01)
     assert records.lookup(["a"]) == {"a": ACTIVE}
+
+
+def test_late_responses_leave_no_threads(tmp_path: Path) -> None:
+    with made("mysql", tmp_path) as database:
+        slow_down(database, 0.1)
+        opened = engine.Database(
+            settings.Database(name="x", url=database.url, timeout=5)
+        )
+        opened.query(INSTANCES, ["a"]).rows()
+        before = threading.active_count()
+        for _ in range(20):
+            deadline = time.monotonic() + 0.01
+            with pytest.raises(RecordsUnavailable):
+                opened.query(INSTANCES, ["a"], deadline=deadline).rows()
+        wait_until(lambda: threading.active_count() <= before + 4, 3)
