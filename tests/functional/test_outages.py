@@ -359,6 +359,7 @@ def test_connections_that_have_gone_silent_are_one_outage(
 
 def test_late_responses_leave_no_threads(tmp_path: Path) -> None:
     with made("mysql", tmp_path) as database:
+        database.insert_instances([("a", *ACTIVE)])
         slow_down(database, 0.1)
         opened = engine.Database(
             settings.Database(name="x", url=database.url, timeout=5)
