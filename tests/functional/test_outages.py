@@ -195,6 +195,33 @@ def test_states_return_when_a_silent_server_speaks(
 
 
 @both_servers
+@pytest.mark.parametrize(
+    ("outage", "within"), [("is_refusing", 1), ("is_silent", 30)]
+)
+def test_states_return_after_an_outage_of_a_minute(
+    served: tuple[Database, str, Proxy],
+    pass_time: Passes,
+    wait_for_workers: Callable[[], None],
+    outage: str,
+    within: float,
+) -> None:
+    _, url, proxy = served
+    records = source(connection=url, timeout=0.3)
+    setattr(proxy, outage, True)
+    for _ in range(60):
+        fails(records)
+        pass_time(1)
+    wait_for_workers()  # libpq's handshake takes two seconds, of real time.
+    setattr(proxy, outage, False)
+    for _ in range(10):
+        if is_readable(records):
+            break
+        pass_time(within / 10)
+    else:
+        pytest.fail("the states do not return")
+
+
+@both_servers
 def test_query_that_fails_late_suspends_queries(
     served: tuple[Database, str, Proxy], pass_time: Passes
 ) -> None:

@@ -21,6 +21,8 @@ class Proxy:
     def __init__(self, server: tuple[str, int] | None) -> None:
         self._server = server
         self.is_silent = server is None
+        #: Whether new connections are closed at once.
+        self.is_refusing = False
         #: How many connections have reached the server.
         self.served = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -53,6 +55,9 @@ class Proxy:
 
     def _accept(self, selector: selectors.BaseSelector) -> None:
         client, _ = self._listener.accept()
+        if self.is_refusing:
+            client.close()
+            return
         self._sockets.append(client)
         if self._server is not None and not self.is_silent:
             server = socket.create_connection(self._server)
