@@ -121,9 +121,9 @@ SYSTEMS = {
             "SET enable_seqscan = off",
         ),
         code=_postgresql_code,
-        # Shutdowns, idle time-outs, and "cached plan must not change result
-        # type" (0A000).
-        lost=frozenset(("57P01", "57P02", "57P03", "57P05", "0A000")),
+        # Shutdowns, idle time-outs, "cached plan must not change result type"
+        # (0A000), and errors that no server has sent.
+        lost=frozenset(("57P01", "57P02", "57P03", "57P05", "0A000", None)),
         denied=frozenset(("42501",)),
         absent=frozenset(("42P01", "42703")),
         unreachable=frozenset((None,)),
