@@ -13,7 +13,7 @@ from nova_ext_sts.opts import GROUP
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from nova_ext_sts.records.engine import Database
     from nova_ext_sts.records.systems import Select
@@ -28,17 +28,14 @@ NIL = "00000000-0000-0000-0000-000000000000"
 
 
 class Records(dict[str, "States"]):
-    """``{id: States}``, and how many cells were queried for them.
-
-    A source may return any mapping.
-    """
+    """``{id: States}``, and how many cells were queried for them."""
 
     #: None if the source knows no cells.
     cells: int | None = None
 
     @classmethod
     def of(cls, records: Mapping[str, States]) -> Records:
-        """Return a copy of what a source has returned."""
+        """Return a copy of what a source has returned: any mapping."""
         copy = cls(records)
         cells = getattr(records, "cells", None)
         # It may be anything, and is written to a header.
@@ -146,34 +143,39 @@ def check(source: RecordSource, seconds: float) -> list[Checked]:
     deadline = time.monotonic() + seconds
     readings = source.databases()
     if not readings:
-        errors = []
-        try:
-            source.lookup([NIL])
-        except RecordsUnavailable as error:
-            errors = [error]
-        except Exception as error:
-            # Plug-ins raise anything; the text may hold a password.
-            reason = f"it raised {type(error).__name__}"
-            errors = [RecordsUnavailable(reason)]
+        errors = _errors(lambda: source.lookup([NIL]))
         return [Checked(Reading("records", "", None, ()), errors)]
     begun = [
         [
-            reading.database.query(select, [NIL] if select.key else ())
+            reading.database.query(select, [NIL], deadline=deadline)
             for select in reading.selects
             if reading.database
         ]
         for reading in readings
     ]
-    checked = []
-    for reading, queries in zip(readings, begun, strict=True):
-        errors = [RecordsUnavailable(reading.fault)] if reading.fault else []
-        for query in queries:
-            try:
-                query.rows(deadline - time.monotonic())
-            except RecordsUnavailable as error:
-                errors.append(error)
-        checked.append(Checked(reading, errors))
-    return checked
+    return [
+        Checked(
+            reading,
+            [RecordsUnavailable(reading.fault)]
+            if reading.fault
+            else _errors(*(query.rows for query in queries)),
+        )
+        for reading, queries in zip(readings, begun, strict=True)
+    ]
+
+
+def _errors(*calls: Callable[[], object]) -> list[RecordsUnavailable]:
+    errors = []
+    for call in calls:
+        try:
+            call()
+        except RecordsUnavailable as error:
+            errors.append(error)
+        except Exception as error:
+            # Plug-ins raise anything; the text may hold a password.
+            reason = f"it raised {type(error).__name__}"
+            errors.append(RecordsUnavailable(reason))
+    return errors
 
 
 def load(settings: Settings) -> RecordSource:

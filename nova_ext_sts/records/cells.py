@@ -106,23 +106,24 @@ class CellRecords(RecordSource):
             placement.building.update(second.building)
             for cell, servers in second.cells.items():
                 placement.cells[cell] += servers
+        pages = placement.cells
         records = Records(placement.building)
-        records.cells = len(placement.cells)
-        if not placement.cells:
+        records.cells = len(pages)
+        if not pages:
             return records
         try:
             self._mappings.load(deadline)
         except RecordsUnavailable as error:
-            failures = dict.fromkeys(placement.cells, error)
+            failures = dict.fromkeys(pages, error)
         else:
-            failures = self._query(placement.cells, records, deadline)
+            failures = self._query(pages, records, deadline)
         if not failures:
             return records
         errors = failures.values()
         is_logged = all(isinstance(e, DatabaseUnavailable) for e in errors)
         kind = DatabaseUnavailable if is_logged else RecordsUnavailable
         reasons = dict.fromkeys(error.reason for error in errors)
-        ids = [id_ for cell in failures for id_ in placement.cells[cell]]
+        ids = [id_ for cell in failures for id_ in pages[cell]]
         raise kind("; ".join(reasons), records, ids)
 
     def databases(self) -> Sequence[Reading]:
@@ -131,8 +132,7 @@ class CellRecords(RecordSource):
         deadline = time.monotonic() + self._settings.timeout
         cells: list[Cell] = []
         with contextlib.suppress(RecordsUnavailable):
-            if not mappings.load(deadline):
-                mappings.reload(deadline)
+            mappings.load(deadline, again=True)
             selects += [URLS] if mappings.has_urls else []
             cells += mappings.cells.values()
             cells += [
@@ -161,30 +161,23 @@ class CellRecords(RecordSource):
         deadline: float,
     ) -> dict[int, RecordsUnavailable]:
         """Add the cells' states to ``records``; return failures by cell."""
-        cells = self._mappings.cells
-        if pages.keys() - cells and self._mappings.reload(deadline):
-            cells = self._mappings.cells
-        failures = self._query_once(cells, pages, records, deadline)
+        mappings = self._mappings
+        if pages.keys() - mappings.cells:
+            mappings.load(deadline, again=True)
+        failures = self._query_once(pages, records, deadline)
         # A failing cell may have moved to another database.
-        if failures and self._mappings.reload(deadline):
-            before, cells = cells, self._mappings.cells
-            moved = {
-                cell: pages[cell]
-                for cell in failures
-                if cells.get(cell) != before.get(cell)
-            }
-            for cell in moved:
-                del failures[cell]
-            failures |= self._query_once(cells, moved, records, deadline)
+        if failures and mappings.load(deadline, again=True):
+            pages = {cell: pages[cell] for cell in failures}
+            failures = self._query_once(pages, records, deadline)
         return failures
 
     def _query_once(
         self,
-        cells: Mapping[int, Cell],
         pages: Mapping[int, Sequence[str]],
         records: dict[str, States],
         deadline: float,
     ) -> dict[int, RecordsUnavailable]:
+        cells = self._mappings.cells
         queries = {}
         failures: dict[int, RecordsUnavailable] = {}
         for cell, servers in pages.items():

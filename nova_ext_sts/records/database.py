@@ -54,29 +54,4 @@ def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:
     The keys are the database's own spelling: MariaDB ignores case and
     trailing spaces when it compares, clients do not.
     """
-    distinct = _DistinctStates()
-    return {
-        uuid: states
-        for uuid, vm_state, task_state, power_state in rows
-        if (states := distinct[vm_state, task_state, power_state])
-    }
-
-
-class _DistinctStates(dict["tuple[Any, ...]", "States"]):
-    """The States of each distinct row, made once; None for invalid values.
-
-    SQLite keeps values of any type in any column.
-    """
-
-    def __missing__(self, row: tuple[Any, ...]) -> States | None:
-        vm_state, task_state, power_state = row
-        is_valid = (
-            isinstance(vm_state, str | None)
-            and isinstance(task_state, str | None)
-            and isinstance(power_state, int | None)
-        )
-        if not is_valid:
-            # Not kept: 1.0 is invalid and equals 1, which is valid.
-            return None
-        self[row] = states = States(*row)
-        return states
+    return {row[0]: States(*row[1:]) for row in rows}

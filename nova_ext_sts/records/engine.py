@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import math
 import os
@@ -23,19 +22,16 @@ from nova_ext_sts.records.systems import (
     reason_of,
     url_of,
 )
-from nova_ext_sts.records.workers import Query, Statement, Workers
+from nova_ext_sts.records.workers import Query, Workers
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.engine import URL, Engine
 
     from nova_ext_sts.records.systems import Select
     from nova_ext_sts.settings import Database as DatabaseSettings
-
-#: A page of a list is one statement up to this length.
-CHUNK = 10_000
 
 _LOG_NAME = "extended_status"
 
@@ -65,7 +61,7 @@ class Database:
     """One database; threads share the object, and it survives a fork.
 
     It connects on the first query, not earlier. Its connections are closed
-    when nobody holds the object.
+    once the object is no longer referenced.
 
     :raises ConfigurationError: the URL does not parse, names a database
         system or a driver that is not there, or has a bad parameter
@@ -101,9 +97,7 @@ class Database:
             the settings' ``timeout`` from now
         """
         workers = self._workers.get(os.getpid()) or self._new_workers()
-        query = Query(
-            workers, list(_statements(self.url, select, ids)), deadline
-        )
+        query = Query(workers, select, ids, deadline)
         workers.submit(query)
         return query
 
@@ -118,32 +112,16 @@ class Database:
         return workers
 
 
-def _statements(
-    url: URL, select: Select, ids: Sequence[str]
-) -> Iterator[Statement]:
-    system = SYSTEMS[url.get_backend_name()]
-    sql = f"SELECT {', '.join(select.columns)} FROM {select.table}"
-    if not select.key:
-        yield Statement(sql, [])
-    for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        among = f"{select.key} {system.among(len(chunk))}"
-        # A list of one tuple: SQLAlchemy 1.4 would take the values of a tuple
-        # for several sets of parameters.
-        yield Statement(f"{sql} WHERE {among}", [system.parameters(chunk)])
-
-
 def new_engine(settings: DatabaseSettings, url: URL) -> Engine:
     """Return an engine, which does not connect before it is asked to.
 
     Without oslo.db, whose ping and retries cost more than a lookup.
     """
+    system = SYSTEMS[url.get_backend_name()]
     arguments = DRIVERS[url.get_dialect().driver].arguments(settings.timeout)
-    # Looking for hstore takes a query for each connection.
-    options = {"use_native_hstore": False}
     engine = sa.create_engine(
         url,
-        **(options if url.get_backend_name() == "postgresql" else {}),
+        **system.options,
         future=True,
         logging_name=_LOG_NAME,
         # One statement is one transaction: no BEGIN and no ROLLBACK, which
@@ -159,17 +137,6 @@ def new_engine(settings: DatabaseSettings, url: URL) -> Engine:
             if name not in url.query or value is None
         },
     )
-    event.listen(
-        engine, "connect", functools.partial(_begin_session, settings, url)
-    )
-    return engine
-
-
-def _begin_session(
-    settings: DatabaseSettings, url: URL, connection: Any, _record: Any
-) -> None:
-    """Make a session read-only, and limit the time of its statements."""
-    system = SYSTEMS[url.get_backend_name()]
     statements = [*system.session]
     if settings.wsrep_sync_wait is not None and system is SYSTEMS["mysql"]:
         statements.append(
@@ -177,12 +144,20 @@ def _begin_session(
         )
     # The server gives up before the response does, and says why.
     seconds = 0.9 * settings.timeout
-    values = {"seconds": seconds, "milliseconds": round(1000 * seconds)}
-    with contextlib.closing(connection.cursor()) as cursor:
-        for statement in statements:
-            try:
-                cursor.execute(statement.format(**values))
-            except Exception as error:
-                if system.code(error) not in system.unknown:
-                    raise
-    connection.commit()
+
+    def begin_session(connection: Any, _record: Any) -> None:
+        with contextlib.closing(connection.cursor()) as cursor:
+            for statement in statements:
+                try:
+                    cursor.execute(
+                        statement.format(
+                            seconds=seconds, milliseconds=round(1000 * seconds)
+                        )
+                    )
+                except Exception as error:
+                    if system.code(error) not in system.unknown:
+                        raise
+        connection.commit()
+
+    event.listen(engine, "connect", begin_session)
+    return engine

@@ -7,12 +7,13 @@ it; the option ``cell_connection`` replaces it.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import re
+import os
 import threading
 import time
-import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from oslo_log import log as logging
 
@@ -64,7 +65,7 @@ class CellMappings:
         self._api = api
         #: The databases of cell_connection, by the cell's name or uuid.
         self._own = {
-            cell: self._database(cell, url, is_own=True)
+            cell: self._database(cell, url, "")
             for cell, url in settings.cell_connections.items()
         }
         #: By ``cell_mappings.id``. Replaced as a whole, never changed.
@@ -73,54 +74,58 @@ class CellMappings:
         self.unknown: frozenset[str] = frozenset()
         #: Whether a cell is read with the URL in its mapping.
         self.has_urls = False
-        self._lock = threading.Lock()
-        backoff.renew_lock_after_fork(self)
+        #: By process id: a fork may copy a lock while it is held.
+        self._locks: dict[int, threading.Lock] = collections.defaultdict(
+            threading.Lock
+        )
         self._is_loaded = False
         #: Whether a reload was wanted when no time was left for it.
         self._is_due = False
         self._reload_at = 0.0
 
-    def load(self, deadline: float) -> bool:
-        """Read the mappings, unless they have been read; return whether.
+    def load(self, deadline: float, *, again: bool = False) -> bool:
+        """Read the mappings, if that is needed; return whether they were.
 
         :param deadline: when to give up, by ``time.monotonic``
-        :raises RecordsUnavailable: the API database cannot be read
+        :param again: read them also if they are known, at most once in
+            ``RELOAD`` seconds
+        :raises RecordsUnavailable: nothing is known, and the API database
+            cannot be read
         """
-        if self._is_loaded:
-            return self._is_due and self.reload(deadline)
-        # The others wait for the thread that reads.
+        is_first = not self._is_loaded
+        if not (is_first or again or self._is_due):
+            return False
         left = max(0.0, deadline - time.monotonic())
-        if not self._lock.acquire(timeout=left):
-            raise RecordsUnavailable("the cell mappings are still being read")
-        try:
-            if self._is_loaded:
-                return False
-            self._read(deadline)
-        finally:
-            self._lock.release()
-        return True
-
-    def reload(self, deadline: float) -> bool:
-        """Read the mappings again; return False if that has to wait."""
-        self._is_due = time.monotonic() >= deadline
-        if self._is_due:
-            return False
-        if not self._lock.acquire(blocking=False):
+        self._is_due = not left
+        lock = self._locks[os.getpid()]
+        # While nothing is known, the others wait for the thread that reads.
+        if not lock.acquire(timeout=left if is_first else 0):
+            if is_first:
+                raise RecordsUnavailable("the cell mappings are not yet read")
             return False
         try:
-            if backoff.clock() < self._reload_at:
+            if self._is_loaded and (
+                is_first or not left or backoff.clock() < self._reload_at
+            ):
                 return False
-            self._reload_at = backoff.clock() + RELOAD
+            if not is_first:
+                self._reload_at = backoff.clock() + RELOAD
             self._read(deadline)
         except RecordsUnavailable:
+            if is_first:
+                raise
             return False
         finally:
-            self._lock.release()
+            lock.release()
         return True
 
     def _read(self, deadline: float) -> None:
         rows = self._api.query(CELLS, deadline=deadline).rows()
-        mapped = [uuid for _, uuid, name in rows if not self._has(uuid, name)]
+        own = {
+            uuid: self._own.get(uuid) or self._own.get(name)
+            for _, uuid, name in rows
+        }
+        mapped = [uuid for uuid, database in own.items() if not database]
         self.has_urls = bool(mapped)
         urls: dict[str, str] = {}
         unread = ""
@@ -131,58 +136,54 @@ class CellMappings:
             except RecordsUnavailable as error:
                 # Perhaps denied: cells of cell_connection do without.
                 unread = error.reason
-        known = self.cells
         names = [name for *_, name in rows]
         cells = {}
         for cell_id, uuid, name in rows:
             # In Nova cells may share a name, or have none.
             is_unique = name and names.count(name) == 1
             label = name if is_unique else f"{name or ''} {uuid}".strip()
-            if self._has(uuid, name):
-                own = self._own.get(uuid) or self._own[name]
-                cell = Cell(label, own)
+            known = self.cells.get(cell_id)
+            if database := own[uuid]:
+                cell = Cell(label, database)
             elif unread:
-                cell = known.get(cell_id) or Cell(label, None, unread)
+                cell = known or Cell(label, None, unread)
             else:
                 cell = self._cell(label, urls.get(uuid) or "")
-            if cell.fault and cell != known.get(cell_id):
+            if cell.fault and cell != known:
                 warn(f"servers in cell {label}", cell.fault)
             cells[cell_id] = cell
         unknown = frozenset(self._own).difference(*(row[1:] for row in rows))
         for name in unknown - self.unknown:
             warn(f"servers in cell {name}", NO_SUCH_CELL)
         self.unknown = unknown
-        # Databases that nobody uses any more close their connections.
+        # Databases that are no longer referenced close their connections.
         self.cells = cells
         self._is_loaded = True
-
-    def _has(self, uuid: str, name: str | None) -> bool:
-        """Return whether cell_connection names a cell."""
-        return uuid in self._own or name in self._own
 
     def _cell(self, name: str, mapping: str) -> Cell:
         """Return a cell, given its ``database_connection``."""
         main = self._settings.database
-        url = filled(mapping, main.url if main else None)
+        url = filled(mapping, main.url) if main else mapping
         try:
-            return Cell(name, self._database(name, url))
+            parameters = self._settings.mapped_cell.parameters
+            return Cell(name, self._database(name, url, parameters))
         except ConfigurationError as error:
-            if "{" not in mapping:
-                return Cell(name, None, str(error))
-            return Cell(
-                name,
-                None,
-                "its database_connection is a template that cannot be filled: "
-                f"set connection in [{GROUP}], or [database] connection, to a "
-                "URL with all the parts that it names.",
-            )
+            fault = str(error)
+            if "{" in mapping:
+                fault = (
+                    "its database_connection is a template that cannot be "
+                    f"filled: set connection in [{GROUP}], or [database] "
+                    "connection, to a URL with all the parts that it names."
+                )
+            return Cell(name, None, fault)
 
-    def _database(self, cell: str, url: str, is_own: bool = False) -> Database:
+    def _database(self, cell: str, url: str, parameters: str) -> Database:
         settings = dataclasses.replace(
-            self._settings.mapped_cell, name=f"cell {cell}", url=url
+            self._settings.mapped_cell,
+            name=f"cell {cell}",
+            url=url,
+            parameters=parameters,
         )
-        if is_own:
-            settings = dataclasses.replace(settings, parameters="")
         return database_of(settings)
 
 
@@ -191,53 +192,32 @@ def warn(what: str, fault: str) -> None:
     LOG.warning("No states for %s: %s", printable(what), printable(fault))
 
 
-def filled(template: str, url: str | None) -> str:
+def filled(template: str, url: str) -> str:
     """Return a cell's URL: a template, filled with the parts of another URL.
 
     The template may name the parts of Nova's own ``[database] connection``,
     as in ``{scheme}://{username}:{password}@…``, so that each API host uses
-    its own. What cannot be filled is returned unchanged, as Nova does.
+    its own. They keep their %-codes, since they become parts of a URL again;
+    a missing one is None. With several hosts in the netloc the parts of each
+    are numbered. What cannot be filled is returned unchanged. All as in Nova.
     """
-    if url is None:
-        return template
     try:
-        return template.format(**_parts(url))
+        split = urlsplit(url)
+        parts: dict[str, object] = {
+            "scheme": split.scheme,
+            "path": split.path.lstrip("/"),
+            "query": split.query,
+            "fragment": split.fragment,
+        }
+        hosts = split.netloc.split(",")
+        numbered = enumerate(hosts, 1) if len(hosts) > 1 else ()
+        for number, netloc in [("", split.netloc), *numbered]:
+            host = urlsplit(f"//{netloc}")
+            parts |= {
+                f"{name}{number}": getattr(host, name)
+                for name in ("username", "password", "hostname", "port")
+            }
+        return template.format(**parts)
     except Exception:
         # What format() raises depends on the template.
         return template
-
-
-_HOST = re.compile(r"\[?([^\]]*?)\]?(?::(\d+))?")
-
-
-def _parts(url: str) -> dict[str, str | None]:
-    """Return the parts of a URL that a template can name.
-
-    They are taken with their %-codes, since they become parts of a URL again.
-    A missing one is None, as in Nova. With several hosts in the netloc the
-    parts of each are numbered.
-    """
-    split = urllib.parse.urlparse(url)
-    parts: dict[str, str | None] = {
-        "scheme": split.scheme,
-        "path": split.path.lstrip("/"),
-        "query": split.query,
-        "fragment": split.fragment,
-    }
-    netlocs = [("", split.netloc)]
-    if "," in split.netloc:
-        numbered = enumerate(split.netloc.split(","), 1)
-        netlocs += [(str(number), netloc) for number, netloc in numbered]
-    for number, netloc in netlocs:
-        userinfo, at, host = netloc.rpartition("@")
-        username, colon, password = userinfo.partition(":")
-        match = _HOST.fullmatch(host)
-        hostname, port = match.groups() if match else (host, None)
-        parts |= {
-            f"username{number}": username if at else None,
-            # "root:@127.0.0.1" has an empty password.
-            f"password{number}": password if colon else None,
-            f"hostname{number}": hostname or None,
-            f"port{number}": port,
-        }
-    return parts

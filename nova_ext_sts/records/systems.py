@@ -12,13 +12,20 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, make_url
 
+from nova_ext_sts.records import (
+    AccessDenied,
+    DatabaseUnavailable,
+    SchemaMismatch,
+    Unreachable,
+)
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from nova_ext_sts.settings import Database
 
@@ -47,30 +54,29 @@ class System(NamedTuple):
     session: tuple[str, ...]
     #: The code of a driver's error.
     code: Callable[[BaseException], object]
+    #: The kinds of errors, by code.
+    kinds: Mapping[object, type[DatabaseUnavailable]]
     #: Codes: the variable of a SET is unknown.
-    unknown: frozenset[object] = frozenset()
+    unknown: Container[object] = ()
     #: Codes: another connection may answer.
-    lost: frozenset[object] = frozenset()
-    #: Codes: the user lacks a privilege.
-    denied: frozenset[object] = frozenset()
-    #: Codes: a table or a column is missing.
-    absent: frozenset[object] = frozenset()
-    #: Codes: no server answered.
-    unreachable: frozenset[object] = frozenset()
+    lost: Container[object] = ()
+    #: Of SQLAlchemy's engine.
+    options: Mapping[str, Any] = {}
 
-
-def _sqlite_code(error: BaseException) -> object:
-    # SQLite has one code for most errors: "no such table: instances".
-    return str(error).partition(":")[0]
-
-
-def _mysql_code(error: BaseException) -> object:
-    return error.args[0] if error.args else None
+    def statement(
+        self, select: Select, ids: Sequence[str]
+    ) -> tuple[str, list[tuple[Any, ...]]]:
+        """Return the SQL, and its sets of parameters: one or none."""
+        sql = f"SELECT {', '.join(select.columns)} FROM {select.table}"
+        if not select.key:
+            return sql, []
+        sql += f" WHERE {select.key} {self.among(len(ids))}"
+        return sql, [self.parameters(ids)]
 
 
 def _postgresql_code(error: BaseException) -> object:
     code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    # Errors of a handshake have no code; FATAL is the server's word.
+    # Errors of a handshake have no code; those with FATAL are the server's.
     return code or ("FATAL" if "FATAL:" in str(error) else None)
 
 
@@ -80,9 +86,13 @@ SYSTEMS = {
         among=lambda count: "IN (SELECT value FROM json_each(?))",
         parameters=lambda ids: (json.dumps(ids),),
         session=("PRAGMA query_only = ON",),
-        code=_sqlite_code,
-        absent=frozenset(("no such table", "no such column")),
-        unreachable=frozenset(("unable to open database file",)),
+        # SQLite has one code for most errors: "no such table: instances".
+        code=lambda error: str(error).partition(":")[0],
+        kinds={
+            "no such table": SchemaMismatch,
+            "no such column": SchemaMismatch,
+            "unable to open database file": Unreachable,
+        },
     ),
     "mysql": System(
         # Scalars: PyMySQL 1.1 quotes a list's values with backslashes even
@@ -97,15 +107,17 @@ SYSTEMS = {
             "SET SESSION max_statement_time = {seconds}",
             "SET SESSION max_execution_time = {milliseconds}",
         ),
-        code=_mysql_code,
-        unknown=frozenset((1193,)),
+        code=lambda error: error.args[0] if error.args else None,
+        kinds={
+            # The client library's own errors.
+            **dict.fromkeys(range(2000, 3000), Unreachable),
+            **dict.fromkeys((1044, 1142, 1143), AccessDenied),
+            **dict.fromkeys((1054, 1146), SchemaMismatch),
+        },
+        unknown=(1193,),
         # Galera's node without a quorum (1047); shutdowns (1053, 3032),
         # aborted, killed and idle connections.
-        lost=frozenset((1047, 1053, 1152, 1184, 1927, 3032, 3169, 4031)),
-        denied=frozenset((1044, 1142, 1143)),
-        absent=frozenset((1054, 1146)),
-        # The client library's own errors.
-        unreachable=frozenset(range(2000, 3000)),
+        lost=(1047, 1053, 1152, 1184, 1927, 3032, 3169, 4031),
     ),
     "postgresql": System(
         # One array: psycopg adds a cast to each single parameter.
@@ -121,23 +133,27 @@ SYSTEMS = {
             "SET enable_seqscan = off",
         ),
         code=_postgresql_code,
+        kinds={
+            None: Unreachable,
+            "42501": AccessDenied,
+            "42P01": SchemaMismatch,
+            "42703": SchemaMismatch,
+        },
         # Shutdowns, idle time-outs, "cached plan must not change result type"
         # (0A000), and errors that no server has sent.
-        lost=frozenset(("57P01", "57P02", "57P03", "57P05", "0A000", None)),
-        denied=frozenset(("42501",)),
-        absent=frozenset(("42P01", "42703")),
-        unreachable=frozenset((None,)),
+        lost=("57P01", "57P02", "57P03", "57P05", "0A000", None),
+        # Looking for hstore takes a query for each connection.
+        options={"use_native_hstore": False},
     ),
 }
 # SQLAlchemy's second name for the same system.
 SYSTEMS["mariadb"] = SYSTEMS["mysql"]
 
 
-#: Takes a connection that is being made, for ``cut``.
-Note = Callable[[Any], None]
-#: Takes the driver's arguments; returns a connection, or None to let the
-#: driver connect with the changed arguments.
-Connect = Callable[[Any, dict[str, Any], Note], Any]
+#: Connects in place of a driver, or changes its arguments and returns None.
+#: Called with the arguments, and with what takes a connection that is being
+#: made, for ``cut``.
+Connect = Callable[[Any, dict[str, Any], Callable[[Any], None]], Any]
 
 
 class Driver(NamedTuple):
@@ -147,8 +163,7 @@ class Driver(NamedTuple):
     package: str
     #: Arguments of the driver's connect(), given the time-out in seconds.
     arguments: Callable[[float], dict[str, Any]]
-    #: Returns what connects in place of the driver's connect(), for one
-    #: database, if anything does.
+    #: Returns what connects to one database, if not the driver itself.
     connector: Callable[[], Connect | None] = lambda: None
 
 
@@ -158,16 +173,14 @@ def _pymysql_connector() -> Connect:
 
     template: list[pymysql.Connection[Any]] = []
 
-    def connect(
-        args: Sequence[Any], options: dict[str, Any], note: Note
-    ) -> Any:
+    def connect(args: Any, options: dict[str, Any], note: Any) -> Any:
+        # PyMySQL 1.2 builds a TLS context for each connection object, which
+        # takes 50 ms of CPU. With the operator's own certificates it must:
+        # their files may have changed.
         if not template or any(name.startswith("ssl") for name in options):
             template[:] = [
                 pymysql.Connection(*args, defer_connect=True, **options)
             ]
-        # PyMySQL 1.2 builds a TLS context for each connection object, which
-        # takes 50 ms of CPU. With the operator's own certificates it must:
-        # their files may have changed.
         connection = copy.copy(template[0])
         note(connection)
         connection.connect()
@@ -176,16 +189,10 @@ def _pymysql_connector() -> Connect:
     return connect
 
 
-def _connect_sqlite(
-    args: list[Any], options: dict[str, Any], note: Note
-) -> None:
+def _connect_sqlite(args: Any, options: dict[str, Any], note: Any) -> None:
     """Open a file that exists; SQLite would make a missing one."""
-    path = args[0]
-    if options.get("uri"):
-        if "mode=" not in path:
-            args[0] = f"{path}{'&' if '?' in path else '?'}mode=rw"
-    elif path != ":memory:":
-        args[0] = f"file:{urllib.parse.quote(path)}?mode=rw"
+    if not options.get("uri") and args[0] != ":memory:":
+        args[0] = f"file:{urllib.parse.quote(args[0])}?mode=rw"
         options["uri"] = True
 
 
@@ -236,11 +243,8 @@ DRIVERS = {
     "psycopg2": Driver(package="psycopg2", arguments=_libpq_arguments),
 }
 
-#: Parameters that name files; some drivers' errors do not name them. libpq
-#: takes "system", too.
-_FILES = frozenset(
-    ("ssl_ca", "ssl_cert", "ssl_key", "sslrootcert", "sslcert", "sslkey")
-)
+#: Parameters that name files: some drivers' errors do not name them.
+_FILES = ("ssl_ca", "ssl_cert", "ssl_key", "sslrootcert", "sslcert", "sslkey")
 
 _USUAL = "mysql+pymysql, mysql+mysqldb, postgresql+psycopg or sqlite"
 
@@ -249,12 +253,17 @@ def url_of(settings: Database) -> URL:
     """Return the URL of a database, with all its parameters.
 
     :raises ConfigurationError: the URL does not parse, or names an unknown
-        database system, a driver that is not installed or no database
+        database system, a driver that is not installed, no database or a
+        file that cannot be read
     """
-    malformed = ConfigurationError(
-        f"The URL of the {settings.name} ({settings.option}) does not parse: "
-        "write DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with every special "
-        "character of the password %-encoded."
+
+    def wrong(text: str) -> ConfigurationError:
+        url = f"The URL of the {settings.name} ({settings.option})"
+        return ConfigurationError(f"{url} {text}")
+
+    malformed = wrong(
+        "does not parse: write DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with "
+        "every special character of the password %-encoded."
     )
     try:
         url = make_url(settings.url)
@@ -269,41 +278,35 @@ def url_of(settings: Database) -> URL:
         "@" in f"{url.host}{url.database}" or not url.database
     ):
         raise malformed
-    for name in ("password", "passwd"):
+    for name in {"password", "passwd"}.intersection(url.query):
         # As the password, SQLAlchemy hides it.
-        if name in url.query:
-            url = url.set(password=str(url.query[name]))
-            url = url.difference_update_query([name])
-    for name in _FILES.intersection(url.query):
-        path = str(url.query[name])
-        if path != "system" and not os.access(path, os.R_OK):
-            raise ConfigurationError(
-                f"The URL of the {settings.name} ({settings.option}) names "
-                f"the file {path} in {name}, which cannot be read."
-            )
-    _import_driver(url, settings)
-    return url
-
-
-def _import_driver(url: URL, settings: Database) -> None:
+        url = url.set(password=str(url.query[name]))
+        url = url.difference_update_query([name])
     try:
         dialect = url.get_dialect()
         driver = DRIVERS[dialect.driver]
     except (exc.NoSuchModuleError, KeyError):
-        raise ConfigurationError(
-            f"The URL of the {settings.name} ({settings.option}) names "
-            f"{url.drivername}, which is not supported: use {_USUAL}."
+        raise wrong(
+            f"names {url.drivername}, which is not supported with SQLAlchemy "
+            f"{sa.__version__}: use {_USUAL}."
         ) from None
     try:
         # SQLAlchemy 1.4 has the second name.
         names = ("import_dbapi", "dbapi")
         next(getattr(dialect, n) for n in names if hasattr(dialect, n))()
     except ImportError:
-        raise ConfigurationError(
-            f"The driver {url.drivername} of the {settings.name} is not "
-            f"installed: install {driver.package}, or use {_USUAL} in "
-            f"{settings.option}."
+        raise wrong(
+            f"names the driver {url.drivername}, which is not installed: "
+            f"install {driver.package}, or use {_USUAL}."
         ) from None
+    for name in _FILES:
+        path = str(url.query.get(name, "system"))
+        # libpq has "system" for the certificates of the system.
+        if path != "system" and not os.access(path, os.R_OK):
+            raise wrong(
+                f"names the file {path} in {name}, which cannot be read."
+            )
+    return url
 
 
 def place_of(url: URL) -> str:
@@ -327,6 +330,16 @@ def reason_of(error: BaseException, url: URL) -> str:
             quoted = f"{quote}{secret}{quote}"
             reason = reason.replace(quoted, f"{quote}***{quote}")
     return reason
+
+
+def failure_of(error: BaseException, url: URL) -> DatabaseUnavailable:
+    """Return a driver's error as one of the package's."""
+    system = SYSTEMS[url.get_backend_name()]
+    kind = system.kinds.get(
+        system.code(getattr(error, "orig", None) or error),
+        Unreachable if isinstance(error, OSError) else DatabaseUnavailable,
+    )
+    return kind(reason_of(error, url))
 
 
 def cut(connection: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,17 +60,12 @@ def test_deleted_and_hidden_instances_have_states(database: Database) -> None:
     assert records == {"a": States("deleted", None, 0)}
 
 
-def test_long_page_is_read_whole(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_page_is_read_whole(database: Database) -> None:
     rows = [(f"{number:036}", "active", None, 1) for number in range(2500)]
     database.insert_instances(rows)
-    records = source(connection=database.url)
     ids = [row[0] for row in rows]
-    states = dict.fromkeys(ids, States("active", None, 1))
-    assert records.lookup(ids) == states
-    monkeypatch.setattr("nova_ext_sts.records.engine.CHUNK", 1000)
-    assert records.lookup(ids) == states
+    records = source(connection=database.url).lookup(ids)
+    assert records == dict.fromkeys(ids, States("active", None, 1))
 
 
 def test_page_is_one_statement(database: Database) -> None:
@@ -149,32 +143,6 @@ def test_sqlite_connections_cannot_write(sqlite: Database) -> None:
     assert opened.query(select).rows() == [(1,)]
 
 
-def test_odd_values_in_sqlite_leave_their_server_out(
-    sqlite: Database,
-) -> None:
-    sqlite.insert_instances([("a", "active", None, 1), ("b", "x", None, 1)])
-    sqlite.execute("UPDATE instances SET vm_state = X'00' WHERE uuid = 'b'")
-    records = source(connection=sqlite.url).lookup(["a", "b"])
-    assert records == {"a": States("active", None, 1)}
-
-
-def test_odd_number_in_sqlite_takes_no_other_servers_states(
-    sqlite: Database,
-) -> None:
-    sqlite.execute("DROP TABLE instances")
-    sqlite.execute(
-        "CREATE TABLE instances (uuid, vm_state, task_state, power_state)"
-    )
-    sqlite.execute(
-        "INSERT INTO instances VALUES ('a', 'x', NULL, 1.5), "
-        "('b', 'x', NULL, 1.0), ('c', 'x', NULL, 1)"
-    )
-    records = source(connection=sqlite.url)
-    for ids in (["a", "b", "c"], ["c", "b", "a"]):
-        assert records.lookup(ids)["c"] == States("x", None, 1)
-        assert "a" not in records.lookup(ids)
-
-
 @pytest.mark.parametrize("name", ["with space", "ha#sh", "100%25", "file:x"])
 def test_sqlite_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     url = sa.engine.URL.create("sqlite", database=str(tmp_path / name))
@@ -222,24 +190,6 @@ def test_dead_connection_in_the_pool_is_replaced(
     assert records.lookup(["a"]) == {"a": States("active", None, 1)}
 
 
-def test_source_survives_a_fork(database: Database) -> None:
-    database.insert_instances([("a", "active", None, 1)])
-    records = source(connection=database.url)
-    expected = {"a": States("active", None, 1)}
-    assert records.lookup(["a"]) == expected
-    for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            # Nothing of the test runner's is to run in the child.
-            status = 1
-            try:
-                status = 0 if records.lookup(["a"]) == expected else 1
-            finally:
-                os._exit(status)
-        assert os.waitpid(child, 0)[1] == 0
-        assert records.lookup(["a"]) == expected
-
-
 def test_galera_is_asked_to_wait_as_nova_asks_it(tmp_path: Path) -> None:
     with made("mysql", tmp_path) as database:
         database_settings = settings.Database(
@@ -283,20 +233,6 @@ def test_odd_rows_and_ids_are_right_or_left_out(database: Database) -> None:
         ("active", "", -1),
         *[()] * 7,
     ]
-
-
-@pytest.mark.parametrize(
-    "parameters", ["", "?timeout=3", "?uri=true", "?cache=private&uri=true"]
-)
-def test_sqlite_file_that_is_not_there_is_not_made(
-    tmp_path: Path, parameters: str
-) -> None:
-    file = tmp_path / "absent"
-    name = f"file:{file}" if "uri" in parameters else str(file)
-    records = source(connection=f"sqlite:///{name}{parameters}")
-    with pytest.raises(RecordsUnavailable):
-        records.lookup(["a"])
-    assert not file.exists()
 
 
 def test_sqlite_file_may_be_opened_as_the_url_says(sqlite: Database) -> None:

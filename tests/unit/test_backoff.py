@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nova_ext_sts.records import backoff
 from nova_ext_sts.records.backoff import BackOff, Outage
 
 if TYPE_CHECKING:
@@ -26,75 +26,72 @@ def test_suspensions_double_up_to_their_limit(
     is_slow: bool, pauses: list[float], pass_time: Passes
 ) -> None:
     failing = BackOff()
-    assert failing.admits()
     for pause in pauses:
-        failing.failed(backoff.clock(), is_slow=is_slow)
+        assert failing.failed(failing.attempt(), is_slow=is_slow)
         pass_time(pause - 0.01)
-        assert not failing.admits()
+        assert failing.is_suspended
         pass_time(0.02)
-        assert failing.admits()
-        # Only one attempt.
-        assert not failing.admits()
+        assert not failing.is_suspended
 
 
 def test_longest_suspension_includes_the_attempt(pass_time: Passes) -> None:
     failing = BackOff()
     for _ in range(9):
-        began = backoff.clock()
+        attempt = failing.attempt()
         pass_time(5)
-        failing.failed(began, is_slow=True)
+        failing.failed(attempt, is_slow=True)
     pass_time(24.9)
-    assert not failing.admits()
+    assert failing.is_suspended
     pass_time(0.2)
-    assert failing.admits()
+    assert not failing.is_suspended
 
 
 def test_attempts_that_failed_together_are_one_failure(
     pass_time: Passes,
 ) -> None:
     failing = BackOff()
-    began = backoff.clock()
-    pass_time(5)
-    assert failing.failed(began, is_slow=True)
-    for _ in range(9):
-        assert not failing.failed(began, is_slow=True)
+    attempts = [failing.attempt() for _ in range(9)]
+    results = [failing.failed(each, is_slow=True) for each in attempts]
+    assert results == [True] + 8 * [False]
     pass_time(1.1)
-    assert failing.admits()
+    assert not failing.is_suspended
 
 
 def test_success_that_began_before_the_failure_proves_nothing(
     pass_time: Passes,
 ) -> None:
     failing = BackOff()
-    early = backoff.clock()
-    pass_time(1)
-    failing.failed(early, is_slow=True)
+    early = failing.attempt()
+    failing.failed(failing.attempt(), is_slow=True)
     failing.succeeded(early)
-    assert not failing.admits()
+    assert failing.is_suspended
 
 
 def test_success_ends_the_suspensions(pass_time: Passes) -> None:
     failing = BackOff()
     for _ in range(5):
-        failing.failed(backoff.clock(), is_slow=True)
-    failing.succeeded(backoff.clock())
+        failing.failed(failing.attempt(), is_slow=True)
+    failing.succeeded(failing.attempt())
     assert not failing.is_failing
-    failing.failed(backoff.clock(), is_slow=True)
+    failing.failed(failing.attempt(), is_slow=True)
     pass_time(1.1)
-    assert failing.admits()
+    assert not failing.is_suspended
 
 
 def test_attempt_without_a_known_result_is_followed_by_another(
     pass_time: Passes,
 ) -> None:
     failing = BackOff()
-    failing.failed(backoff.clock(), is_slow=True)
+    failing.failed(failing.attempt(), is_slow=True)
     pass_time(1.1)
-    assert failing.admits()
+    attempt = failing.attempt()
     pass_time(29)
-    assert not failing.admits()
+    assert failing.is_suspended
     pass_time(2)
-    assert failing.admits()
+    assert not failing.is_suspended
+    pass_time(-2)
+    failing.retract(attempt)
+    assert not failing.is_suspended
 
 
 def test_outage_is_logged_when_it_begins_and_when_it_ends(
@@ -124,6 +121,22 @@ def test_outages_in_quick_succession_are_logged_as_one(
     outage.succeeded()
     assert len(caplog.records) == 4
     assert "after 100 failed" in caplog.records[3].getMessage()
+
+
+def test_threads_log_an_outage_once(caplog: pytest.LogCaptureFixture) -> None:
+    outage = Outage("x")
+    barrier = threading.Barrier(16)
+
+    def fail() -> None:
+        barrier.wait()
+        outage.failed("refused")
+
+    threads = [threading.Thread(target=fail) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(caplog.records) == 1
 
 
 def test_log_messages_are_one_line_each(
