@@ -47,7 +47,7 @@ class RecordsUnavailable(Exception):
     """Some records, or all, cannot be read now.
 
     :param reason: one sentence for the log, without secrets
-    :param records: what was read nevertheless, ``{id: States}``
+    :param records: the records that could be read, ``{id: States}``
     :param ids: the ids of the servers concerned; None means all that are not
         in ``records``
     """
@@ -89,7 +89,7 @@ class Reading(NamedTuple):
     #: None if it cannot be read at all.
     database: Database | None
     selects: Sequence[Select]
-    #: Why it cannot be read: one sentence without secrets, or nothing.
+    #: The reason then: one sentence without secrets.
     fault: str = ""
 
 

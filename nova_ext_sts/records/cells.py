@@ -13,7 +13,7 @@ import collections
 import contextlib
 import functools
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,14 +27,7 @@ from nova_ext_sts.records import (
 )
 from nova_ext_sts.records.database import INSTANCES, states_of
 from nova_ext_sts.records.engine import database_of
-from nova_ext_sts.records.mappings import (
-    CELLS,
-    NO_SUCH_CELL,
-    URLS,
-    Cell,
-    CellMappings,
-    warn,
-)
+from nova_ext_sts.records.mappings import CELLS, URLS, CellMappings, warn
 from nova_ext_sts.records.systems import Select
 from nova_ext_sts.settings import ConfigurationError
 from nova_ext_sts.states import SCHEDULING, States
@@ -43,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nova_ext_sts.settings import Settings
+
+    #: ``{cell id: [server id]}``.
+    Pages = dict[int, list[str]]
 
 MAPPINGS = Select(
     "instance_mappings", ("instance_uuid", "cell_id"), "instance_uuid"
@@ -70,17 +66,6 @@ class _BuildRequest(msgspec.Struct, gc=False):
 _decode_build_request = msgspec.json.Decoder(_BuildRequest).decode
 
 
-class _Placement(NamedTuple):
-    """Where the servers of a page are."""
-
-    #: ``{cell id: [server id]}``.
-    cells: dict[int, list[str]]
-    #: In no cell yet.
-    building: dict[str, States]
-    #: In no cell, and without a build request.
-    nowhere: list[str]
-
-
 class CellRecords(RecordSource):
     """Reads Nova's API database, then the cells concerned, side by side."""
 
@@ -98,16 +83,13 @@ class CellRecords(RecordSource):
 
     def lookup(self, ids: Sequence[str]) -> Mapping[str, States]:
         deadline = time.monotonic() + self._settings.timeout
-        placement = self._place(ids, deadline)
-        if placement.nowhere:
+        records = Records()
+        pages: Pages = collections.defaultdict(list)
+        nowhere = self._place(ids, pages, records, deadline)
+        if nowhere:
             # Between its build request and its cell a server is in neither
             # for a moment; Nova looks once more, too.
-            second = self._place(placement.nowhere, deadline)
-            placement.building.update(second.building)
-            for cell, servers in second.cells.items():
-                placement.cells[cell] += servers
-        pages = placement.cells
-        records = Records(placement.building)
+            self._place(nowhere, pages, records, deadline)
         records.cells = len(pages)
         if not pages:
             return records
@@ -128,53 +110,45 @@ class CellRecords(RecordSource):
 
     def databases(self) -> Sequence[Reading]:
         mappings = self._mappings
-        selects = [MAPPINGS, BUILDING, CELLS]
-        deadline = time.monotonic() + self._settings.timeout
-        cells: list[Cell] = []
+        cells: Sequence[Reading] = ()
         with contextlib.suppress(RecordsUnavailable):
+            deadline = time.monotonic() + self._settings.timeout
             mappings.load(deadline, again=True)
-            selects += [URLS] if mappings.has_urls else []
-            cells += mappings.cells.values()
-            cells += [
-                Cell(name, None, NO_SUCH_CELL)
-                for name in sorted(mappings.unknown)
-            ]
+            cells = tuple(mappings.cells.values())
+        selects = [MAPPINGS, BUILDING, CELLS]
+        selects += [URLS] if mappings.has_urls else []
         settings = self._api.settings
-        return [
-            Reading(settings.name, settings.option, self._api, selects),
-            *(
-                Reading(
-                    f"cell {cell.name}",
-                    "cell_connection",
-                    cell.database,
-                    [INSTANCES],
-                    cell.fault,
-                )
-                for cell in cells
-            ),
-        ]
+        api = Reading(settings.name, settings.option, self._api, selects)
+        return [api, *cells]
 
     def _query(
         self,
-        pages: Mapping[int, Sequence[str]],
-        records: dict[str, States],
+        pages: Pages,
+        records: Records,
         deadline: float,
     ) -> dict[int, RecordsUnavailable]:
         """Add the cells' states to ``records``; return failures by cell."""
         mappings = self._mappings
         if pages.keys() - mappings.cells:
             mappings.load(deadline, again=True)
+        before = mappings.cells
         failures = self._query_once(pages, records, deadline)
         # A failing cell may have moved to another database.
         if failures and mappings.load(deadline, again=True):
-            pages = {cell: pages[cell] for cell in failures}
-            failures = self._query_once(pages, records, deadline)
+            moved = {
+                cell: pages[cell]
+                for cell in failures
+                if mappings.cells.get(cell) != before.get(cell)
+            }
+            for cell in moved:
+                del failures[cell]
+            failures |= self._query_once(moved, records, deadline)
         return failures
 
     def _query_once(
         self,
-        pages: Mapping[int, Sequence[str]],
-        records: dict[str, States],
+        pages: Pages,
+        records: Records,
         deadline: float,
     ) -> dict[int, RecordsUnavailable]:
         cells = self._mappings.cells
@@ -199,31 +173,38 @@ class CellRecords(RecordSource):
                 failures[cell] = error
         return failures
 
-    def _place(self, ids: Sequence[str], deadline: float) -> _Placement:
-        placement = _Placement(collections.defaultdict(list), {}, [])
-        query = self._api.query(MAPPINGS, ids, deadline=deadline)
+    def _place(
+        self,
+        ids: Sequence[str],
+        pages: Pages,
+        records: Records,
+        deadline: float,
+    ) -> list[str]:
+        """Sort ids into the pages of cells, and add what is being built.
+
+        :returns: the ids that are neither in a cell nor being built
+        """
         unplaced = []
+        query = self._api.query(MAPPINGS, ids, deadline=deadline)
         for server, cell in query.rows():
             if cell is None:
                 unplaced.append(server)
             else:
-                placement.cells[cell].append(server)
+                pages[cell].append(server)
         if not unplaced:
-            return placement
+            return []
         query = self._api.query(BUILDING, unplaced, deadline=deadline)
-        instances = {row[0]: row[1] for row in query.rows()}
-        for server in unplaced:
-            instance = instances.get(server)
-            if instance is None:
-                placement.nowhere.append(server)
+        requests = {row[0]: row[1] for row in query.rows()}
+        for server, request in requests.items():
+            if request is None:
                 continue
             try:
-                data = _decode_build_request(instance).data
+                data = _decode_build_request(request).data
             except (ValueError, RecursionError) as error:
                 fault = f"its build request cannot be read: {error}"
                 self._warn(f"server {server}", fault)
             else:
-                placement.building[server] = States(
+                records[server] = States(
                     data.vm_state, data.task_state, data.power_state
                 )
-        return placement
+        return [server for server in unplaced if not requests.get(server)]

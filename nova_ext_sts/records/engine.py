@@ -22,7 +22,7 @@ from nova_ext_sts.records.systems import (
     reason_of,
     url_of,
 )
-from nova_ext_sts.records.workers import Query, Workers
+from nova_ext_sts.records.workers import Workers
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
 
     from nova_ext_sts.records.systems import Select
+    from nova_ext_sts.records.workers import Query
     from nova_ext_sts.settings import Database as DatabaseSettings
 
 _LOG_NAME = "extended_status"
@@ -96,20 +97,16 @@ class Database:
         :param deadline: when to give up, by ``time.monotonic``; at the latest
             the settings' ``timeout`` from now
         """
-        workers = self._workers.get(os.getpid()) or self._new_workers()
-        query = Query(workers, select, ids, deadline)
-        workers.submit(query)
-        return query
-
-    def _new_workers(self) -> Workers:
-        engine = new_engine(self.settings, self.url)
-        # No lock, which a fork might copy while it is held: of two made at
-        # once, one is dropped before it has connected.
-        workers = self._workers.setdefault(
-            os.getpid(), Workers(self.settings, engine, self._outage)
-        )
-        weakref.finalize(self, workers.close).atexit = False
-        return workers
+        workers = self._workers.get(os.getpid())
+        if workers is None:
+            engine = new_engine(self.settings, self.url)
+            # No lock, which a fork might copy while it is held: of two made
+            # at once, one is dropped before it has connected.
+            workers = self._workers.setdefault(
+                os.getpid(), Workers(self.settings, engine, self._outage)
+            )
+            weakref.finalize(self, workers.close).atexit = False
+        return workers.query(select, ids, deadline)
 
 
 def new_engine(settings: DatabaseSettings, url: URL) -> Engine:

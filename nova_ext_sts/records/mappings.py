@@ -12,14 +12,15 @@ import dataclasses
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from oslo_log import log as logging
 
 from nova_ext_sts.opts import GROUP
 from nova_ext_sts.printable import printable
-from nova_ext_sts.records import RecordsUnavailable, backoff
+from nova_ext_sts.records import Reading, RecordsUnavailable, backoff
+from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.records.engine import database_of
 from nova_ext_sts.records.systems import Select
 from nova_ext_sts.settings import ConfigurationError
@@ -43,16 +44,6 @@ NO_SUCH_CELL = "cell_connection names it, but there is no such cell."
 RELOAD = 10.0
 
 
-class Cell(NamedTuple):
-    """One cell."""
-
-    name: str
-    #: None if it cannot be read.
-    database: Database | None
-    #: Why it cannot be read: one sentence without secrets, or nothing.
-    fault: str = ""
-
-
 class CellMappings:
     """The cells, as they were when they were last read; threads share it.
 
@@ -68,10 +59,9 @@ class CellMappings:
             cell: self._database(cell, url, "")
             for cell, url in settings.cell_connections.items()
         }
-        #: By ``cell_mappings.id``. Replaced as a whole, never changed.
-        self.cells: Mapping[int, Cell] = {}
-        #: The names in cell_connection that no cell has.
-        self.unknown: frozenset[str] = frozenset()
+        #: By ``cell_mappings.id``; by name, those that cell_connection names
+        #: wrongly. Replaced as a whole, never changed.
+        self.cells: Mapping[int | str, Reading] = {}
         #: Whether a cell is read with the URL in its mapping.
         self.has_urls = False
         #: By process id: a fork may copy a lock while it is held.
@@ -136,37 +126,37 @@ class CellMappings:
             except RecordsUnavailable as error:
                 # Perhaps denied: cells of cell_connection do without.
                 unread = error.reason
+        cells: dict[int | str, Reading] = {
+            name: _cell(name, None, NO_SUCH_CELL)
+            for name in set(self._own).difference(*(row[1:] for row in rows))
+        }
         names = [name for *_, name in rows]
-        cells = {}
         for cell_id, uuid, name in rows:
             # In Nova cells may share a name, or have none.
             is_unique = name and names.count(name) == 1
             label = name if is_unique else f"{name or ''} {uuid}".strip()
-            known = self.cells.get(cell_id)
             if database := own[uuid]:
-                cell = Cell(label, database)
-            elif unread:
-                cell = known or Cell(label, None, unread)
+                cells[cell_id] = _cell(label, database)
+            elif not unread:
+                cells[cell_id] = self._mapped(label, urls.get(uuid) or "")
             else:
-                cell = self._cell(label, urls.get(uuid) or "")
-            if cell.fault and cell != known:
-                warn(f"servers in cell {label}", cell.fault)
-            cells[cell_id] = cell
-        unknown = frozenset(self._own).difference(*(row[1:] for row in rows))
-        for name in unknown - self.unknown:
-            warn(f"servers in cell {name}", NO_SUCH_CELL)
-        self.unknown = unknown
+                known = self.cells.get(cell_id)
+                cells[cell_id] = known or _cell(label, None, unread)
+        for cell_id, cell in cells.items():
+            if cell.fault and cell != self.cells.get(cell_id):
+                warn(f"servers in {cell.name}", cell.fault)
         # Databases that are no longer referenced close their connections.
         self.cells = cells
         self._is_loaded = True
 
-    def _cell(self, name: str, mapping: str) -> Cell:
+    def _mapped(self, name: str, mapping: str) -> Reading:
         """Return a cell, given its ``database_connection``."""
-        main = self._settings.database
+        settings = self._settings
+        main = settings.database
         url = filled(mapping, main.url) if main else mapping
         try:
-            parameters = self._settings.mapped_cell.parameters
-            return Cell(name, self._database(name, url, parameters))
+            parameters = settings.mapped_cell.parameters
+            return _cell(name, self._database(name, url, parameters))
         except ConfigurationError as error:
             fault = str(error)
             if "{" in mapping:
@@ -175,7 +165,7 @@ class CellMappings:
                     f"filled: set connection in [{GROUP}], or [database] "
                     "connection, to a URL with all the parts that it names."
                 )
-            return Cell(name, None, fault)
+            return _cell(name, None, fault)
 
     def _database(self, cell: str, url: str, parameters: str) -> Database:
         settings = dataclasses.replace(
@@ -185,6 +175,12 @@ class CellMappings:
             parameters=parameters,
         )
         return database_of(settings)
+
+
+def _cell(name: str, database: Database | None, fault: str = "") -> Reading:
+    return Reading(
+        f"cell {name}", "cell_connection", database, [INSTANCES], fault
+    )
 
 
 def warn(what: str, fault: str) -> None:

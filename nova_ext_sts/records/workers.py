@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import math
 import os
 import threading
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from nova_ext_sts.records.systems import Select
     from nova_ext_sts.settings import Database as DatabaseSettings
 
-    Rows = list[Sequence[Any]]
+    Rows = Sequence[Sequence[Any]]
 
 THREAD_NAME = "extended-status"
 
@@ -43,40 +44,38 @@ THREAD_NAME = "extended-status"
 _TOO_LATE = RecordsUnavailable("no time was left for it")
 
 
+def _held_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclasses.dataclass(eq=False)
 class Query:
-    """A SELECT that a worker thread runs, or will run.
+    """A SELECT that a worker thread runs, or will run."""
 
-    :param deadline: when its response gives up, by ``time.monotonic``
-    """
-
-    def __init__(
-        self,
-        workers: Workers,
-        select: Select,
-        ids: Sequence[str],
-        deadline: float,
-    ) -> None:
-        self.select = select
-        self.ids = ids
-        self.began = time.monotonic()
-        self.deadline = min(deadline, self.began + workers.timeout)
-        #: Of the circuit breaker.
-        self.attempt = 0
-        self.is_retried = False
-        #: The connection that runs it.
-        self.link: _Link | None = None
-        self.is_done = False
-        self._workers = workers
-        self._result: Rows | RecordsUnavailable = []
-        # Held until it is done. A future takes ten times as long to make.
-        self._pending = threading.Lock()
-        self._pending.acquire()
+    workers: Workers
+    select: Select
+    #: Values of the select's key.
+    ids: Sequence[str]
+    #: When its response gives up, by ``time.monotonic``.
+    deadline: float
+    began: float
+    #: Of the circuit breaker.
+    attempt: int = 0
+    is_retried: bool = False
+    #: The connection that runs it.
+    link: _Link | None = None
+    is_done: bool = False
+    result: Rows | RecordsUnavailable = ()
+    #: Held until it is done. A future takes ten times as long to make.
+    pending: threading.Lock = dataclasses.field(default_factory=_held_lock)
 
     def finish(self, result: Rows | RecordsUnavailable) -> None:
         """Wake up the response; called with the workers' lock, once."""
         self.is_done = True
-        self._result = result
-        self._pending.release()
+        self.result = result
+        self.pending.release()
 
     def rows(self) -> Rows:
         """Return the rows, waiting for them until the deadline.
@@ -84,11 +83,11 @@ class Query:
         :raises DatabaseUnavailable: the database failed; the log has it
         :raises RecordsUnavailable: there was too little time to tell
         """
-        workers = self._workers
+        workers = self.workers
         left = self.deadline - time.monotonic()
-        if not self._pending.acquire(timeout=max(0.0, left)):
+        if not self.pending.acquire(timeout=max(0.0, left)):
             workers.abandon(self)
-        error = self._result
+        error = self.result
         if not isinstance(error, RecordsUnavailable):
             workers.outage.succeeded()
             return error
@@ -98,18 +97,18 @@ class Query:
         raise type(error)(f"{workers.name}: {error.reason}")
 
 
+@dataclasses.dataclass(eq=False)
 class _Link:
     """The connection of one worker thread, for other threads to cut."""
 
-    def __init__(self, attempt: int) -> None:
-        #: Of the back-off of connecting.
-        self.attempt = attempt
-        #: The driver's connection, as soon as it is known.
-        self.connection: Any = None
-        #: Of the workers' generations.
-        self.generation = 0
-        #: When it is too old to be used after a pause.
-        self.expires = math.inf
+    #: Of the back-off of connecting.
+    attempt: int
+    #: The driver's connection, as soon as it is known.
+    connection: Any = None
+    #: Of the workers' generations.
+    generation: int = 0
+    #: When it is too old to be used after a pause.
+    expires: float = math.inf
 
     def cut(self) -> None:
         with contextlib.suppress(Exception):
@@ -156,8 +155,13 @@ class Workers:
 
     # Called by responses.
 
-    def submit(self, query: Query) -> None:
+    def query(
+        self, select: Select, ids: Sequence[str], deadline: float
+    ) -> Query:
         """Queue a query, or fail it while the database is suspended."""
+        now = time.monotonic()
+        deadline = min(deadline, now + self.timeout)
+        query = Query(self, select, ids, deadline, now)
         with self._lock:
             if query.began >= query.deadline:
                 query.finish(_TOO_LATE)
@@ -173,6 +177,7 @@ class Workers:
                 query.attempt = self._querying.attempt()
                 self._queue.append(query)
                 self._lock.notify()
+        return query
 
     def abandon(self, query: Query) -> None:
         """Fail a query whose response waits no longer."""
@@ -334,7 +339,7 @@ class Workers:
             statement = self._system.statement(query.select, query.ids)
             result = connection.exec_driver_sql(*statement)
             # As the driver gives them: SQLAlchemy's rows cost a fifth.
-            rows = list(result.cursor.fetchall())
+            rows: Rows = result.cursor.fetchall()
             result.close()
         except Exception as error:
             is_lost = self._is_lost(error, link)
