@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables that are made when the documentation is built.
-
-They are made from the code that they are about, and from what the benchmark
-has written, so that neither can differ from its page.
-"""
+"""Tables that are made from the code and the benchmark's report."""
 
 from __future__ import annotations
 
@@ -17,7 +13,6 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.rst import escape
 
 from nova_ext_sts import states
-from tests.benchmarks.rows import TITLES, Figure, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +33,7 @@ def list_table(
     """Yield the lines of a table.
 
     :param rows: cells in reStructuredText, of one line each, the titles first
-    :param widths: of the columns, as the directive ``list-table`` has them
+    :param widths: the option ``:widths:``
     """
     yield ".. list-table::"
     yield "   :header-rows: 1"
@@ -51,12 +46,12 @@ def list_table(
 
 
 def literal(value: object) -> str:
-    """Return what shows a value as it is; None is an empty cell."""
+    """Return a value as a literal; None is an empty cell."""
     return "" if value is None else f"``{value}``"
 
 
 class Generated(SphinxDirective, abc.ABC):
-    """Stands for text that is made anew when its source changes."""
+    """Text that is made again when its source changes."""
 
     def run(self) -> list[Node]:
         self.env.note_dependency(str(self.source()))
@@ -109,74 +104,48 @@ class PowerStates(Generated):
 
 
 class Measured(Generated):
-    """What is made from ``_static/benchmark.json``."""
+    """Text from ``_static/benchmark.json``, which ``tox -e bench`` writes."""
 
     def source(self) -> Path:
         return Path(self.env.srcdir, "_static", "benchmark.json")
 
-    def results(self) -> Mapping[str, Any]:
-        """Return what ``tests.benchmarks.report.write`` has written."""
-        results: Mapping[str, Any] = json.loads(self.source().read_text())
-        return results
+    def report(self) -> Mapping[str, Any]:
+        report: Mapping[str, Any] = json.loads(self.source().read_text())
+        return report
 
 
 class Machine(Measured):
-    """What the figures were measured on."""
+    """The machine and the libraries of the benchmark."""
 
     def lines(self) -> Iterator[str]:
-        machine = self.results()["machine"]
-        versions = ", ".join(
-            f"{name} {version}"
-            for name, version in machine["versions"].items()
-        )
-        yield (
-            f"{machine['processor']}, {machine['cores']} cores, "
-            f"{machine['memory in GiB']} GiB of memory, {machine['system']}, "
-            f"Python {machine['python']}; {versions}."
-        )
+        yield f"{self.report()['measured on']}."
 
 
 class Figures(Measured):
-    """The benchmark's table, as the benchmark itself prints it.
+    """The benchmark's table.
 
-    :part: only this part of it, without what a budget needs
+    :part: only this part of it, without budgets
     """
 
     option_spec = {"part": directives.unchanged_required}  # noqa: RUF012
 
     def lines(self) -> Iterator[str]:
         part = self.options.get("part")
-        figures = [
-            figure(row)
-            for row in self.results()["rows"]
-            if part in (None, row["part"])
+        rows = [
+            row for row in self.report()["rows"] if part in (None, row["part"])
         ]
-        if not figures:
+        if not rows:
             raise self.error(f"The benchmark has no part {part}.")
-        rows = [TITLES, *(each.cells for each in figures)]
-        # In the order of the question: what, how much, and is it enough?
-        columns = (1, 3, 4) if part else (0, 1, 3, 4, 5, 6, 2)
+        titles = ["what", "median", "spread"]
+        if part is None:
+            titles = ["part", *titles, "budget", "ambition", "budget is"]
         yield from list_table(
-            [tuple(escape(row[column]) for column in columns) for row in rows],
+            [
+                titles,
+                *([escape(row[title]) for title in titles] for row in rows),
+            ],
             "52 22 26" if part else "13 31 13 13 8 9 13",
         )
-
-
-def figure(row: Mapping[str, Any]) -> Figure:
-    """Return the figure of one row of ``benchmark.json``."""
-    return Figure(
-        Row(
-            row["part"],
-            row["what"],
-            row["unit"],
-            # What was measured has been computed already.
-            lambda _: row["values"],
-            row["budget"],
-            row["ambition"],
-            row["at_least"],
-        ),
-        row["values"],
-    )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
