@@ -1,4 +1,4 @@
-"""Pipelines of the demo's API with the filters that stand around Nova's."""
+"""Pipelines of the demo's API with the filters around it in Nova's."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from paste import deploy
 
-from tests.servers.serving import PASTE_FILE
+from tests.servers.adapters import PASTE_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from _typeshed.wsgi import WSGIApplication
 
-#: In the order in which Nova ships them.
+#: In Nova's order.
 FILTERS = (
     "cors",
     "http_proxy_to_wsgi",
@@ -23,10 +23,9 @@ FILTERS = (
     "authtoken",
 )
 EXTENDED = "extended_status_demo"
-APPLICATION = "demo_api"
+API = "demo_api"
 
 ORIGIN = "https://dashboard.test"
-PROFILER_KEY = "key"
 
 SECTIONS = f"""\
 [filter:cors]
@@ -45,7 +44,7 @@ paste.filter_factory = oslo_middleware:RequestBodySizeLimiter.factory
 
 [filter:osprofiler]
 paste.filter_factory = osprofiler.web:WsgiMiddleware.factory
-hmac_keys = {PROFILER_KEY}
+hmac_keys = key
 enabled = true
 
 [filter:authtoken]
@@ -64,29 +63,30 @@ disable_by_file_path = /nonexistent
 """
 
 
-def loaded(
-    directory: Path, *stages: str, sections: str = ""
-) -> WSGIApplication:
-    """Return a pipeline of these stages, the application last.
+def pipeline(*stages: str) -> str:
+    """Return the section of the application ``main``: its stages in order."""
+    return f"[pipeline:main]\npipeline = {' '.join(stages)}\n"
 
-    Those of the file that ships keep their names.
 
-    :param directory: for the file and the demo's servers
-    :param sections: more of the paste file
-    """
-    return application(
-        directory,
-        f"[pipeline:main]\npipeline = {' '.join(stages)}\n{sections}",
+def urlmap(name: str, **paths: str) -> str:
+    """Return a section that maps paths to applications."""
+    lines = [f"/{path}: {app}" for path, app in paths.items()]
+    return "\n".join(
+        [f"[composite:{name}]", "use = egg:Paste#urlmap", *lines, ""]
     )
 
 
-def application(directory: Path, sections: str) -> WSGIApplication:
-    """Return the application ``main`` of a paste file."""
+def loaded(directory: Path, *sections: str) -> WSGIApplication:
+    """Return the application ``main`` of a paste file.
+
+    :param directory: for the file and the demo's servers
+    :param sections: added to the file that ships and to ``SECTIONS``
+    """
     file = directory / "api-paste.ini"
-    file.write_text("\n".join((PASTE_FILE.read_text(), SECTIONS, sections)))
-    loaded: WSGIApplication = deploy.loadapp(
+    file.write_text("\n".join((PASTE_FILE.read_text(), SECTIONS, *sections)))
+    application: WSGIApplication = deploy.loadapp(
         f"config:{file}",
         name="main",
         global_conf={"demo_connection": f"sqlite:///{directory}/demo.sqlite"},
     )
-    return loaded
+    return application

@@ -1,28 +1,23 @@
-"""Two hundred requests to the demo's API, and their whole responses."""
+"""Requests to the demo's API, and their whole responses."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from nova_ext_sts import extension
-from nova_ext_sts.demo import fleet
-from nova_ext_sts.states import LATER_STATUSES, SPECIFIED_STATUSES
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.servers.adapters import Site
 
 #: What all links in the responses begin with.
 HOST = "compute.test:8774"
 
-IDS = [
-    fleet.server_id(fleet.server_name(row))
-    for row in SPECIFIED_STATUSES + LATER_STATUSES
-]
 ABSENT = "11111111-2222-3333-4444-555555555555"
 
-#: Headers that are the server's own.
-_OF_THE_SERVER = frozenset(
-    ("connection", "date", "server", "transfer-encoding", "via")
-)
+#: Headers that servers write.
+_SERVERS_OWN = ("connection", "date", "server", "transfer-encoding", "via")
 
 
 class Request(NamedTuple):
@@ -34,95 +29,70 @@ class Request(NamedTuple):
 
 class Response(NamedTuple):
     status: int
-    #: The application's, by name in lower case, members of lists and
-    #: repeated ones joined.
+    #: The application's, by name in lower case, with repeated headers and the
+    #: members of lists joined.
     headers: dict[str, str]
     body: bytes
 
 
-def requests() -> list[Request]:
-    """Return calls in all their forms, faults, and other methods."""
-    roots = ("/v2.1", f"/v2.1/{fleet.PROJECT_ID}")
-    calls = [
-        Request(f"{root}/servers{detail}{ending}{query}")
-        for root in roots
-        for detail in ("", "/detail")
-        for ending in ("", ".json", ".xml")
-        for query in (
-            "",
-            "?limit=3",
-            "?limit=0",
-            "?limit=-1",
-            f"?marker={IDS[20]}",
-            "?name=%5Eactive&limit=2",
-        )
-    ]
-    calls += [
-        Request(f"/v2.1/servers/{server_id}{ending}")
-        for server_id in IDS
-        for ending in ("", ".xml")
-    ]
-    one = f"/v2.1/servers/{IDS[3]}"
-    calls += [
-        Request(f"{path}{ending}")
-        for path in (
-            "/v2.1/extensions",
-            f"/v2.1/extensions/{extension.ALIAS}",
-            "/v2.1/extensions/OS-DCF",
-            "/v2.1/extensions/nothing",
-            f"/v2.1/servers/{ABSENT}",
-        )
-        for ending in ("", ".xml")
-    ]
-    calls += [
-        Request(path, headers=(header,))
-        for path in ("/v2.1/servers", one)
+def calls(ids: Sequence[str]) -> Iterable[Request]:
+    for root in ("/v2.1", "/v2.1/project"):
+        for path in ("", "/detail", f"/{ids[0]}"):
+            for ending in ("", ".json", ".xml", "/"):
+                yield Request(f"{root}/servers{path}{ending}")
+    for query in ("limit=3", "limit=0", f"marker={ids[20]}", "name=%5Eact"):
+        yield Request(f"/v2.1/servers?{query}")
+
+
+def extensions(ids: Sequence[str]) -> Iterable[Request]:
+    for path in ("", "/OS-EXT-STS", "/OS-DCF", "/nothing"):
+        for ending in ("", ".xml"):
+            yield Request(f"/v2.1/extensions{path}{ending}")
+
+
+def request_headers(ids: Sequence[str]) -> Iterable[Request]:
+    for path in ("/v2.1/servers", f"/v2.1/servers/{ids[3]}"):
         for header in (
             ("Accept", "application/xml"),
-            ("Accept", "text/csv"),
             ("Accept-Encoding", "gzip, deflate"),
             ("If-None-Match", "*"),
             ("Range", "bytes=0-9"),
             ("X-Forwarded-Host", "elsewhere.test"),
-        )
-    ]
-    calls += [
-        Request(path, method="HEAD")
-        for path in ("/v2.1/servers", "/v2.1/servers/detail.xml", one)
-    ]
-    calls += [
-        Request(
-            path, method, (("Content-Type", "application/json"),), b'{"a": 1}'
-        )
-        for path in ("/v2.1/servers", one, f"{one}/action")
-        for method in ("POST", "PUT", "DELETE")
-    ]
-    calls += [
-        Request(path)
-        for path in (
-            "/",
-            "/v2.1",
-            "/v2.1/",
-            "/v2.1/servers/",
-            "/v2.1/servers/detail/",
-            f"{one}/",
-            f"{one}/ips",
-            "/v2.1/flavors/detail",
-            "/v2.1/servers/%C3%BC",
-            "/v2.1/%73ervers",
-            f"/v2.1/%C3%BC%20b/servers/{IDS[0]}",
-            "/v2.1/servers?limit=many",
-            "/v2.1/servers/detail?marker=%22%3C%26",
-            "/nothing",
-        )
-    ]
-    return calls
+        ):
+            yield Request(path, headers=(header,))
 
 
-def answered(port: int, request: Request) -> Response:
-    """Return a server's response, all headers but its own included."""
+def other_methods(ids: Sequence[str]) -> Iterable[Request]:
+    json = ("Content-Type", "application/json")
+    for path in ("/v2.1/servers", f"/v2.1/servers/{ids[3]}"):
+        yield Request(path, "HEAD")
+        yield Request(path, "DELETE")
+        for method in ("POST", "PUT"):
+            yield Request(path, method, (json,), b'{"a": 1}')
+
+
+def faults(ids: Sequence[str]) -> Iterable[Request]:
+    for path in (
+        "/",
+        "/nothing",
+        "/v2.1",
+        "/v2.1/flavors/detail",
+        f"/v2.1/servers/{ABSENT}",
+        "/v2.1/servers/%C3%BC",
+        f"/v2.1/servers/{ids[0]}/ips",
+        "/v2.1/%73ervers",
+        "/v2.1/servers?limit=-1",
+        "/v2.1/servers?limit=many",
+        "/v2.1/servers/detail?marker=%22%3C%26",
+        f"/v2.1/%C3%BC%20b/servers/{ids[0]}",
+    ):
+        yield Request(path)
+
+
+def answered(site: Site, request: Request) -> Response:
+    """Return the response to a request, without the server's own headers."""
     with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     ) as connection:
         connection.request(
             request.method,
@@ -133,7 +103,7 @@ def answered(port: int, request: Request) -> Response:
         response = connection.getresponse()
         headers: dict[str, list[str]] = {}
         for name, value in response.getheaders():
-            # Apache writes the members of Vary anew, without spaces.
+            # Apache removes the spaces in lists.
             headers.setdefault(name.lower(), []).extend(
                 member.strip() for member in value.split(",")
             )
@@ -142,7 +112,7 @@ def answered(port: int, request: Request) -> Response:
             {
                 name: ", ".join(values)
                 for name, values in headers.items()
-                if name not in _OF_THE_SERVER
+                if name not in _SERVERS_OWN
                 # The filter drops it from HEAD; wsgiref then adds a 0.
                 and (name, request.method) != ("content-length", "HEAD")
             },
