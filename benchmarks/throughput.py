@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +13,17 @@ from benchmarks.lookup import filled
 from benchmarks.report import Row
 from benchmarks.turns import ratios
 from nova_ext_sts import filter_factory
+from tests.servers.adapters import started
 from tests.support.applications import answering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from _typeshed.wsgi import WSGIApplication
 
+    from tests.servers.adapters import Site
+
+ROOT = Path(__file__).parents[1]
 TURNS = 3
 SECONDS = 10
 
@@ -59,9 +60,19 @@ def rows() -> Iterator[Row]:
 
 def _rate(factory: str) -> float:
     """Return how many requests gunicorn answers in a second."""
-    with _serving(factory) as url:
+
+    def gunicorn(site: Site) -> Sequence[str | Path]:
+        return (
+            *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
+            *("--preload", "--workers=2", "--log-level=error"),
+            *(f"--chdir={ROOT}", f"--bind=127.0.0.1:{site.port}"),
+            f"benchmarks.throughput:{factory}",
+        )
+
+    with started(gunicorn) as site:
+        url = f"http://127.0.0.1:{site.port}/v2.1/servers"
         output = subprocess.run(
-            ["wrk", "-t1", "-c4", f"-d{SECONDS}s", f"{url}/v2.1/servers"],
+            ["wrk", "-t1", "-c4", f"-d{SECONDS}s", url],
             stdout=subprocess.PIPE,
             check=True,
             text=True,
@@ -70,31 +81,3 @@ def _rate(factory: str) -> float:
     match = re.search(r"Requests/sec: +([\d.]+)", output)
     assert match
     return float(match[1])
-
-
-@contextlib.contextmanager
-def _serving(factory: str) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = "{}:{}".format(*free.getsockname())
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
-            *("--preload", "--workers=2", "--log-level=error"),
-            *(f"--bind={address}", f"benchmarks.throughput:{factory}"),
-        ],
-        cwd=Path(__file__).parents[1],
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(ConnectionRefusedError):
-                host, port = address.split(":")
-                socket.create_connection((host, int(port)), 1).close()
-                break
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(30)
