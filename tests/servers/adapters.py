@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 PASTE_FILE = Path(__file__).parents[2] / "etc" / "api-paste.ini"
 PIPELINE = "demo"
@@ -42,15 +42,22 @@ class Site(NamedTuple):
 
 
 @contextlib.contextmanager
-def started(adapter: Callable[[Site], Sequence[str | Path]]) -> Iterator[Site]:
-    """Run a server until the end of the context."""
+def started(
+    adapter: Callable[[Site], Sequence[str | Path]],
+    files: Iterable[Path] = (),
+) -> Iterator[Site]:
+    """Run a server until the end of the context.
+
+    :param files: copied into the server's directory
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     # pytest's directories are closed to other users, and too long for the
     # path of a socket.
     directory = Path(tempfile.mkdtemp(prefix="ext-sts-"))
     site = Site(directory, port)
-    shutil.copy(PASTE_FILE, site.paste_file)
+    for file in (PASTE_FILE, *files):
+        shutil.copy(file, directory)
     try:
         log = directory / "output"
         with log.open("wb") as output:
@@ -187,8 +194,9 @@ def mod_wsgi(site: Site) -> Sequence[str | Path]:
         missing(f"mod_wsgi has another Python than the tests' {_VERSION}.")
     # The daemon processes run as another user, which may not be able to enter
     # the environment of the tests.
+    for path in (site.directory, *site.directory.iterdir()):
+        path.chmod(0o777)
     shutil.copytree(_PACKAGES, site.directory / "packages")
-    site.directory.chmod(0o777)
     (site.directory / "application.wsgi").write_text(
         "from paste.deploy import loadapp\n"
         f"application = loadapp('config:{site.paste_file}', "

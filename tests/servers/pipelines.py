@@ -79,7 +79,7 @@ def urlmap(name: str, **paths: str) -> str:
 def loaded(directory: Path, *sections: str) -> WSGIApplication:
     """Return the application ``main`` of a paste file.
 
-    :param directory: for the file and the demo's servers
+    :param directory: for the file and the demo's database
     :param sections: added to the file that ships and to ``SECTIONS``
     """
     file = directory / "api-paste.ini"

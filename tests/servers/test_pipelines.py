@@ -44,9 +44,7 @@ def token() -> Iterator[None]:
 @pytest.fixture
 def plain(tmp_path: Path) -> Client:
     """The filter and the API alone."""
-    directory = tmp_path / "plain"
-    directory.mkdir()
-    return Client(loaded(directory, pipeline(EXTENDED, API)))
+    return Client(loaded(tmp_path, pipeline(EXTENDED, API)))
 
 
 def paths(plain: Client) -> list[str]:

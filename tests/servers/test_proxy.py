@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: So few servers that clients follow links to further pages.
-PAGE = 7
+PAGE = 3
 
 
 @pytest.fixture

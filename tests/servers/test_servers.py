@@ -32,8 +32,10 @@ def reference() -> Iterator[Site]:
 @pytest.fixture(
     scope="module", params=ADAPTERS, ids=lambda adapter: adapter.__name__
 )
-def server(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with started(request.param) as site:
+def server(request: pytest.FixtureRequest, reference: Site) -> Iterator[Site]:
+    """Each server in turn, with the reference's database."""
+    files = reference.directory.glob("*.sqlite")
+    with started(request.param, files) as site:
         yield site
 
 

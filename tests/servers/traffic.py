@@ -40,7 +40,7 @@ def calls(ids: Sequence[str]) -> Iterable[Request]:
         for path in ("", "/detail", f"/{ids[0]}"):
             for ending in ("", ".json", ".xml", "/"):
                 yield Request(f"{root}/servers{path}{ending}")
-    for query in ("limit=3", "limit=0", f"marker={ids[20]}", "name=%5Eact"):
+    for query in ("limit=3", "limit=0", f"marker={ids[3]}", "name=%5Eact"):
         yield Request(f"/v2.1/servers?{query}")
 
 
