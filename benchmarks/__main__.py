@@ -40,7 +40,8 @@ parser.add_argument(
 parser.add_argument(
     "--results",
     type=Path,
-    help="directory for benchmark.json and benchmark.png",
+    help="directory for benchmark.json and benchmark.png, which are only "
+    "written if all groups have run",
 )
 arguments = parser.parse_args()
 rows: list[report.Row] = []
@@ -49,6 +50,6 @@ for group in arguments.groups or GROUPS:
     rows += GROUPS[group]()
 for line in report.lines(rows):
     print(line)
-if arguments.results:
+if arguments.results and not arguments.groups:
     report.write(rows, arguments.results)
 sys.exit(any(row.verdict == "MISSED" for row in rows))

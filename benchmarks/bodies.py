@@ -41,8 +41,11 @@ def with_states(count: int) -> bytes:
 
 def without_states(count: int) -> bytes:
     """Return a detail list whose servers have no states."""
-    names = _SERVER.keys() - set(extension.ATTRIBUTES)
-    server = {name: _SERVER[name] for name in _SERVER if name in names}
+    server = {
+        name: value
+        for name, value in _SERVER.items()
+        if name not in extension.ATTRIBUTES
+    }
     return _list(server, count)
 
 

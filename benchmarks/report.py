@@ -100,11 +100,9 @@ def short(value: float) -> str:
 
 def lines(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of the table, missed budgets first."""
-    cells = [
-        row.cells
-        for row in sorted(rows, key=lambda row: row.verdict != "MISSED")
-    ]
-    return aligned([list(cells[0]), *(list(c.values()) for c in cells)], 3)
+    missed_first = sorted(rows, key=lambda row: row.verdict != "MISSED")
+    cells = [tuple(row.cells.values()) for row in missed_first]
+    return aligned([tuple(rows[0].cells), *cells], words=3)
 
 
 def write(rows: Sequence[Row], directory: Path) -> None:
