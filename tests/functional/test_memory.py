@@ -12,9 +12,9 @@ import pytest
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.calls import Call
-from nova_ext_sts.demo import xml
 from nova_ext_sts.documents import json as documents
 from nova_ext_sts.states import States
+from tests.support import api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ SERVERS = {
 }
 BODIES = {
     "application/json": json.dumps(SERVERS).encode(),
-    "application/xml": xml.written(SERVERS),
+    "application/xml": api_v2.written(SERVERS),
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nova_ext_sts.demo import xml
+from tests.support import api_v2
 from tests.support.applications import answering, filtered
 from tests.support.cells import Cells
 from tests.support.distributions import installed
@@ -129,7 +129,7 @@ def test_null_states_are_not_found(
     connection: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    body: bytes = xml.written({"servers": [{"id": "a"}, {"id": "z"}]})
+    body: bytes = api_v2.written({"servers": [{"id": "a"}, {"id": "z"}]})
     client = filtered(
         answering(body, ("Content-Type", "application/xml")),
         connection=connection,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nova_ext_sts.demo import xml
 from tests.hostile.filtering import FIRST, SECOND
+from tests.support import api_v2
 
 _BASE = "http://127.0.0.1:8774/v2.1/servers"
 
@@ -75,7 +75,7 @@ _SIMPLE = [
     for each in (FIRST, SECOND, "gone")
 ]
 XML = [
-    ("list", xml.written({"servers": _BRIEF, "servers_links": _NEXT})),
-    ("detail", xml.written({"servers": _SIMPLE})),
-    ("show", xml.written({"server": _SIMPLE[1]})),
+    ("list", api_v2.written({"servers": _BRIEF, "servers_links": _NEXT})),
+    ("detail", api_v2.written({"servers": _SIMPLE})),
+    ("show", api_v2.written({"server": _SIMPLE[1]})),
 ]
