@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small Compute API over SQLite, to see the filter at work."""
+"""A small Compute API over SQLite, to try the filter."""

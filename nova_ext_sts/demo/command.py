@@ -1,73 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``nova-ext-sts-demo``: the filter, to be seen at work.
+"""The command ``nova-ext-sts-demo``.
 
-It serves the pipeline ``demo`` of the package's api-paste.ini.
+It serves the pipeline ``demo`` of api-paste.ini, in this directory.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib
-import importlib.resources
-import math
-import os
-import re
+import io
+import json
+import logging
+import shlex
 import signal
 import socket
+import sqlite3
 import sys
+import textwrap
+import threading
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from paste.deploy import loadapp
-
-from nova_ext_sts.demo import fleet, greeting, living, walk
-from nova_ext_sts.demo.lines import Lines
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-    from types import ModuleType
+    from collections.abc import Iterator, Sequence
 
     from _typeshed.wsgi import WSGIApplication
 
 PROGRAM = "nova-ext-sts-demo"
-DATABASE = "nova-ext-sts-demo.sqlite"
-
-#: How long a step lasts, in seconds, unless the user says so.
-INTERVAL = 4.0
-_SHORTEST, _LONGEST = 0.01, 3600
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo until it is interrupted, and return the exit status."""
-    # Ended by whatever ends a service as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    arguments = _arguments(argv)
+    # Until it serves, Ctrl-C ends the process at once, as SIGTERM does.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Paths and names can have characters that the terminal lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # waitress takes the interrupt for itself: what comes through here
-        # came before it served.
-        with contextlib.suppress(KeyboardInterrupt):
-            _run(arguments)
-    except (_Refusal, fleet.UnusableFile) as refusal:
-        print(f"{PROGRAM}: {refusal}", file=sys.stderr)
-        return 1
-    return 0
+        _run(arguments)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 0
+    except ModuleNotFoundError as error:
+        problem = f"{error.name} is missing: pip install 'nova-ext-sts[demo]'."
+    except (FileExistsError, sqlite3.Error) as error:
+        problem = (
+            f"Cannot use {arguments.database}: {error}; choose another file "
+            "with --database."
+        )
+    except OSError as error:
+        problem = f"Cannot go on: {error}."
+    except _CannotListen as error:
+        problem = f"{error}; choose another address with --host or --port."
+    print(f"{PROGRAM}: {problem}", file=sys.stderr)
+    return 1
 
 
-class _Refusal(Exception):
-    """Why the demo does not run, in one sentence."""
+class _CannotListen(Exception):
+    """The host or port cannot be used."""
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description=(
-            "Serve a small Compute API, with one server for every server "
-            "status, behind the filter that adds the extended status."
-        ),
-        epilog="A change in the database shows in the next response.",
+        description="Serve a small Compute API behind the filter, and show "
+        "what the filter adds to GET /servers.",
+    )
+    servers = parser.add_mutually_exclusive_group()
+    servers.add_argument(
+        "--all-states",
+        action="store_true",
+        help="serve one server for each server status, instead of ten",
+    )
+    servers.add_argument(
+        "--live",
+        action="store_true",
+        help="change the servers' states as Nova does, and show them",
+    )
+    parser.add_argument(
+        "--interval",
+        type=seconds,
+        default=2,
+        metavar="SECONDS",
+        help="time between two changes with --live (%(default)s)",
+    )
+    parser.add_argument(
+        "--without-filter",
+        action="store_true",
+        help="serve the same API without the filter",
     )
     parser.add_argument(
         "--host",
@@ -76,164 +96,146 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--port",
-        type=_port,
+        type=int,
         default=8774,
-        help="port to listen on, 0 for any free one (%(default)s)",
+        help="port to listen on, or 0 for any free one (%(default)s)",
     )
     parser.add_argument(
         "--database",
         type=Path,
         metavar="FILE",
-        default=DATABASE,
-        help="SQLite file with the servers, made where absent (%(default)s)",
+        default=f"{PROGRAM}.sqlite",
+        help="SQLite file with the servers; each start makes them anew "
+        "(%(default)s)",
     )
-    parser.add_argument(
-        "--without-filter",
-        action="store_true",
-        help="leave the filter out, to see the difference",
-    )
-    parser.add_argument(
-        "--live",
-        action="store_true",
-        help="let the servers live: their states come and go, step by step; "
-        "the next start puts them back",
-    )
-    parser.add_argument(
-        "--interval",
-        type=_interval,
-        metavar="SECONDS",
-        help=f"how long a step of --live lasts ({INTERVAL:g})",
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.interval is not None and not arguments.live:
-        parser.error("--interval is for --live alone")
-    return arguments
+    return parser
 
 
-def _port(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
-    return int(text)
-
-
-def _interval(text: str) -> float:
-    try:
-        interval = float(text)
-    except ValueError:
-        interval = math.nan
-    if not _SHORTEST <= interval <= _LONGEST:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of seconds from {_SHORTEST:g} to "
-            f"{_LONGEST:g}"
-        )
-    return interval
+def seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise ValueError
+    return seconds
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    waitress = _extra("waitress")
-    has_screen = arguments.live and _is_terminal()
-    if has_screen:
-        _extra("rich")
-    path = arguments.database.absolute()
-    # Before anything is made. Who connects early waits for the server.
-    with _listening(arguments.host, arguments.port) as listener:
-        connection = fleet.connection(path)
-        made = fleet.make(path)
-        application = pipeline(
-            connection, without_filter=arguments.without_filter
-        )
-        url = _url(arguments.host, listener.getsockname()[1])
-        life: AbstractContextManager[None] = contextlib.nullcontext()
-        if arguments.live:
-            application = turns = living.Turns(application)
-            fleet.change(path, walk.beginnings(), turns.step())
-            interval = arguments.interval or INTERVAL
-            display = _screen(url, interval) if has_screen else Lines()
-            life = living.living(turns, url, path, interval, display)
-        servers = living.servers(application, url)
-        text = [greeting.summary(servers, path, made=made)]
-        if not has_screen:
-            text += greeting.lines(
-                servers,
-                url,
-                greeting.to_watch(url)
-                if arguments.live
-                else greeting.to_change(servers, url, path),
-                without_filter=arguments.without_filter,
-            )
-        server = waitress.create_server(application, sockets=[listener])
-        # At once, for whoever waits for it at the other end of a pipe.
-        print(*text, sep="\n", flush=True)
-        try:
-            with life:
-                server.run()
-        finally:
-            server.close()
+    # Imported here, where Ctrl-C is silent: they take most of the start.
+    import rich  # noqa: F401
+    import waitress
 
+    from nova_ext_sts.demo import live
+    from nova_ext_sts.demo.servers import ALL_STATES, SERVERS, make
 
-def _extra(name: str) -> ModuleType:
-    """Return a module of the extra "demo"."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise _Refusal(
-            f"{name} is not installed: pip install 'nova-ext-sts[demo]'."
-        ) from None
-
-
-def _is_terminal() -> bool:
-    """Say whether there is a terminal on which a table can stay in place."""
-    return sys.stdout.isatty() and os.environ.get("TERM", "") not in (
-        "",
-        "dumb",
-        "unknown",
+    # Before the file is made: the demo that has the port may use it.
+    listener = _listening(arguments.host, arguments.port)
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    url = f"http://{host}:{listener.getsockname()[1]}/v2.1"
+    make(arguments.database, ALL_STATES if arguments.all_states else SERVERS)
+    extended = _pipeline("demo", arguments.database)
+    bare = _pipeline("demo_without_filter", arguments.database)
+    server = waitress.create_server(
+        bare if arguments.without_filter else extended, sockets=[listener]
     )
-
-
-def _screen(url: str, interval: float) -> living.Display:
-    # Without the extra, the rest runs.
-    from nova_ext_sts.demo.screen import Screen
-
-    foot = [line for line in greeting.to_watch(url) if line]
-    return Screen(greeting.endpoint(url), foot, interval)
-
-
-def pipeline(
-    connection: str, *, without_filter: bool = False
-) -> WSGIApplication:
-    """Return the demo's pipeline, from the package's api-paste.ini.
-
-    :param connection: the SQLAlchemy URL of the file with the servers
-    """
-    name = "demo_without_filter" if without_filter else "demo"
-    paste_ini = importlib.resources.files(__package__) / "api-paste.ini"
-    with importlib.resources.as_file(paste_ini) as file:
-        application: WSGIApplication = loadapp(
-            f"config:{urllib.parse.quote(str(file.absolute()))}",
-            name=name,
-            global_conf={"demo_connection": connection},
-        )
-    return application
+    # Warnings that a request is queued would end up in the table.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # A daemon thread ends with the process.
+    threading.Thread(target=server.run, daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    text = (
+        live.suggestion(url)
+        if arguments.live
+        else _greeting(extended, bare, url, arguments.database)
+    )
+    print(*text, sep="\n")
+    if arguments.without_filter:
+        print("This API is served without the filter.")
+    # At once: a script can wait for this line.
+    print(live.endpoint(url), flush=True)
+    if arguments.live:
+        live.run(url, arguments.database, arguments.interval)
+    threading.Event().wait()
 
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.getaddrinfo(host, port, family)
-    except (OSError, UnicodeError) as error:
-        raise _Refusal(f"{host} is not a host to listen on.") from error
-    try:
         return socket.create_server((host, port), family=family)
-    except OSError as error:
-        # The error's own text has the address a second time.
-        raise _Refusal(
-            f"Cannot listen on {host} port {port}: "
-            f"{os.strerror(error.errno or 0)}; choose another with "
-            "--port or --host."
-        ) from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _CannotListen(f"Cannot listen: {error}") from error
 
 
-def _url(host: str, port: int) -> str:
-    return (
-        f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _pipeline(name: str, database: Path) -> WSGIApplication:
+    """Return a pipeline of the paste file, with the demo's servers."""
+    from paste.deploy import loadapp
+    from sqlalchemy.engine import URL
+
+    paste_file = Path(__file__).with_name("api-paste.ini")
+    connection = URL.create("sqlite", database=str(database))
+    application: WSGIApplication = loadapp(
+        f"config:{urllib.parse.quote(str(paste_file))}",
+        name=name,
+        global_conf={"demo_connection": connection.render_as_string()},
+    )
+    return application
+
+
+def _greeting(
+    extended: WSGIApplication, bare: WSGIApplication, url: str, database: Path
+) -> Iterator[str]:
+    """Yield the proof that the filter works, and commands to try."""
+    import webob
+
+    def body(application: WSGIApplication, path: str) -> bytes:
+        request = webob.Request.blank(url + path)
+        content: bytes = request.get_response(application).body
+        return content
+
+    for application, heading in (
+        (bare, "GET /servers?limit=3 without the filter:"),
+        (extended, "GET /servers?limit=3 with the filter:"),
+    ):
+        yield heading
+        document = json.loads(body(application, "/servers?limit=3"))
+        yield from map(_abridged, document["servers"])
+    plain, detail = (
+        body(extended, path) for path in ("/servers", "/servers/detail")
+    )
+    first, *others = json.loads(plain)["servers"]
+    yield ""
+    yield (
+        f"Bytes for all {len(others) + 1} servers: GET /servers "
+        f"{len(plain):,}, GET /servers/detail {len(detail):,}"
+    )
+    yield ""
+    yield "Get one server in a second terminal:"
+    yield (
+        f"curl -s '{url}/servers?name={first['name']}' | python3 -m json.tool"
+    )
+    yield "Change its record, and get it again:"
+    yield "\n".join(
+        (
+            'python3 -c "import sqlite3, sys; '
+            "sqlite3.connect(sys.argv[1]).executescript(\\",
+            "'UPDATE instances SET task_state = \\'rebooting\\' "
+            "WHERE id = 1')\" \\",
+            shlex.quote(str(database)),
+        )
+    )
+    yield ""
+
+
+def _abridged(server: dict[str, Any]) -> str:
+    """Return a server as JSON, with "..." for the longest values."""
+    members = (
+        f"{json.dumps(name)}:"
+        f"{'...' if name in ('id', 'links') else json.dumps(value)}"
+        for name, value in server.items()
+    )
+    return textwrap.fill(
+        f"{{{', '.join(members)}}}",
+        79,
+        initial_indent="  ",
+        subsequent_indent="   ",
+        break_on_hyphens=False,
     )

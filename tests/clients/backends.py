@@ -7,9 +7,9 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.clients.serving import served
-from tests.functional import test_demo
 from tests.nova import fleet
 from tests.nova.installation import ADMIN, DOWN_CELL
+from tests.support.demo import started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,8 +67,10 @@ def demo(directory: Path) -> Iterator[Backend]:
     """Run the demo's command, once with its filter and once without."""
     file = directory / "demo.sqlite"
     with (
-        test_demo.started("--database", str(file)) as extended,
-        test_demo.started("--database", str(file), "--without-filter") as bare,
+        started("--all-states", "--database", file) as extended,
+        started(
+            "--all-states", "--without-filter", "--database", file
+        ) as bare,
         contextlib.closing(sqlite3.connect(file)) as database,
     ):
         rows = database.execute(
@@ -76,8 +78,8 @@ def demo(directory: Path) -> Iterator[Backend]:
         )
         yield Backend(
             "demo",
-            f"http://127.0.0.1:{extended.port}/v2.1",
-            f"http://127.0.0.1:{bare.port}/v2.1",
+            extended.url,
+            bare.url,
             {uuid: tuple(states) for uuid, *states in rows},
         )
 

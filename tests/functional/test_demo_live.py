@@ -1,215 +1,266 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo with --live: over HTTP, and what ends it."""
+"""``nova-ext-sts-demo --live``: servers whose states change."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
+import json
 import os
-import signal
-import socket
-import threading
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
 import time
-from typing import TYPE_CHECKING, Any
+import urllib.request
+from typing import TYPE_CHECKING
 
 import pytest
 
-from nova_ext_sts import states
-from nova_ext_sts.demo import command, fleet
-from tests.functional import test_demo
-from tests.functional.test_demo import (
-    NAMES,
-    ROWS,
-    STATES,
-    connected,
-    free_port,
-    refusal,
-    started,
-)
-from tests.functional.test_demo_lives import SCRIPT
+from nova_ext_sts.demo import live, servers
+from nova_ext_sts.states import POWER_STATES, server_status
+from tests.support.demo import COMMAND, started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_signals = test_demo._signals
-
-HEADING = ["NAME", "STATUS", "VM_STATE", "TASK_STATE", "POWER"]
-
-
-# Over HTTP.
+#: What a terminal is told, besides text.
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\^C")
+TAKEN, GIVEN_BACK = "\x1b[?1049h", "\x1b[?1049l"
+HOME = "\x1b[H"
 
 
-def agreed(server: dict[str, Any]) -> states.States:
-    """Return a server's states, which are the script's and its status's."""
-    now = states.States(*(server[name] for name in STATES))
-    assert now in SCRIPT
-    assert server["status"] == states.server_status(*now[:2])
-    return now
+def test_lives_are_made_of_novas_actions() -> None:
+    """Each server goes on from where it is, and no state is a dead end."""
+    states = {
+        servers.server_id(name): now for name, now in servers.SERVERS.items()
+    }
+    actions = dict.fromkeys(states, "")
+    for step in itertools.islice(live.lives(servers.SERVERS), 500):
+        # One begins, and those with a task go on.
+        begun = {id for id in step if states[id].task_state is None}
+        assert len(begun) == 1
+        assert begun | {id for id in states if states[id].task_state} == (
+            step.keys()
+        )
+        for id, (action, now) in step.items():
+            before = states[id]
+            assert server_status(*now[:2]) != "UNKNOWN"
+            if now.task_state:
+                assert before == now._replace(task_state=before.task_state)
+            else:
+                assert (
+                    now.power_state == servers.POWER_STATES[f"{now.vm_state}"]
+                )
+            if before.task_state and actions[id]:
+                assert action == actions[id]
+            states[id], actions[id] = now, action
+    assert set(actions.values()) < {action.name for action in live.ACTIONS}
+    assert all(actions.values())
 
 
-def test_states_come_and_go_and_always_agree_with_the_status(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "servers.sqlite"
-    arguments = ("--live", "--interval", "0.01", "--database", str(file))
-    missing = {row.status for row in ROWS}
-    tasks: set[str | None] = set()
-    with started(*arguments) as demo:
-        # Else the pipe is full one day.
+def test_every_action_is_performed() -> None:
+    steps = itertools.islice(live.lives(servers.SERVERS), 500)
+    performed = {action for step in steps for action, _ in step.values()}
+    assert performed == {action.name for action in live.ACTIONS}
+
+
+# Lines.
+
+
+def test_lines_are_the_servers_and_then_what_changes(tmp_path: Path) -> None:
+    """The first change waits for a second, not for the interval."""
+    with started(
+        "--live", "--interval=600", "--database", tmp_path / "x"
+    ) as demo:
         assert demo.process.stdout is not None
-        reader = threading.Thread(target=demo.process.stdout.read)
-        reader.start()
-        deadline = time.monotonic() + 60
-        while missing or len(tasks) < 30:
-            assert time.monotonic() < deadline, (missing, tasks)
-            status, document = demo.get("/v2.1/servers/detail")
-            assert status == 200
-            assert [each["name"] for each in document["servers"]] == NAMES
-            for server in document["servers"]:
-                tasks.add(agreed(server).task_state)
-                missing.discard(server["status"])
-            _, listed = demo.get("/v2.1/servers?limit=5")
-            for server in listed["servers"]:
-                assert states.States(*map(server.get, STATES)) in SCRIPT
-        demo.process.terminate()
-        reader.join()
-        assert demo.process.stderr is not None
-        assert demo.process.stderr.read() == ""
-        assert demo.process.wait(timeout=30) == 0
+        beginning = [demo.process.stdout.readline() for _ in range(12)]
+        change = [demo.process.stdout.readline() for _ in range(6)]
+        with urllib.request.urlopen(f"{demo.url}/servers") as response:  # noqa: S310
+            listed = json.load(response)["servers"]
+        assert demo.end() == (0, "")
+
+    summary = r"[0-9:]{8} GET /servers: [0-9.]+ ms, [0-9,]+ bytes\n"
+    assert re.fullmatch(summary, beginning[0])
+    assert re.fullmatch(summary, change[0])
+    assert beginning[1].split() == [
+        *("NAME", "VM_STATE", "TASK_STATE", "POWER", "ACTION")
+    ]
+    assert [line.split()[:4] for line in beginning[2:]] == [
+        [name, vm_state, task_state or "-", POWER_STATES[power_state or 0]]
+        for name, (vm_state, task_state, power_state) in (
+            servers.SERVERS.items()
+        )
+    ]
+    now = {
+        server["name"]: [
+            server["OS-EXT-STS:vm_state"],
+            server["OS-EXT-STS:task_state"] or "-",
+            POWER_STATES[server["OS-EXT-STS:power_state"]],
+        ]
+        for server in listed
+    }
+    changed = [line.split() for line in change[1:]]
+    assert {name: now[name] for name, *_ in changed} == {
+        name: states for name, *states, _ in changed
+    }
+    assert changed[1] == ["db-1", "stopped", "-", "Shutdown", "stop"]
+    assert max(map(len, demo.text.splitlines())) < 80
 
 
-def test_the_next_start_puts_the_servers_back(tmp_path: Path) -> None:
-    file = tmp_path / "servers.sqlite"
-    arguments = ("--database", str(file))
-    with started(*arguments, "--live", "--interval", "0.01") as demo:
-        for line in itertools.islice(demo.process.stdout or (), 5):
-            assert line
-        demo.process.kill()
-        demo.process.wait(timeout=30)
-    fleet.make(tmp_path / "new")
-    for word in ("Made", "Kept"):
-        with started(*arguments) as demo:
-            assert demo.text.startswith(f"{word} {len(ROWS)} servers in ")
-        assert fleet.servers(file) == fleet.servers(tmp_path / "new")
+def test_lines_without_the_filter_have_no_states(tmp_path: Path) -> None:
+    with started(
+        "--live", "--without-filter", "--database", tmp_path / "x"
+    ) as demo:
+        assert demo.process.stdout is not None
+        lines = [demo.process.stdout.readline() for _ in range(3)]
+    assert lines[2].split() == ["web-1", *["(missing)"] * 3]
 
 
-# What ends it.
+def test_reader_who_has_seen_enough_ends_it_silently(tmp_path: Path) -> None:
+    with started(
+        "--live", "--interval=0.01", "--database", tmp_path / "x"
+    ) as demo:
+        assert demo.process.stdout is not None
+        demo.process.stdout.close()
+        assert demo.process.wait(30) == 0
+
+
+def test_lost_file_ends_it_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    with started("--live", "--interval=0.1", "--database", file) as demo:
+        file.unlink()
+        output, _ = demo.process.communicate(timeout=30)
+        assert demo.process.returncode == 1
+    assert output.splitlines()[-1].startswith("nova-ext-sts-demo: ")
+    assert "Traceback" not in output
+
+
+# A terminal.
+
+
+class Terminal:
+    """A demo on a terminal of 80 columns and 24 lines."""
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+        self.process = process
+        self.output = ""
+        self._master = master
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def read(self, until: Callable[[str], object]) -> None:
+        """Read until a condition holds for the whole output."""
+        deadline = time.monotonic() + 30
+        while not until(self.output):
+            assert time.monotonic() < deadline, self.output
+            if select.select([self._master], [], [], 0.1)[0]:
+                try:
+                    self.output += os.read(self._master, 65536).decode()
+                except OSError:
+                    # Nobody can write any more.
+                    return
+
+    def frames(self) -> list[list[str]]:
+        """Return the lines of each picture, the first ones first."""
+        screen = self.output.partition(TAKEN)[2].partition(GIVEN_BACK)[0]
+        return [
+            ESCAPES.sub("", picture).split("\n")
+            for picture in screen.split(HOME)
+            if "NAME" in picture
+        ]
 
 
 @contextlib.contextmanager
-def meanwhile(port: int, action: Callable[[], None]) -> Iterator[None]:
-    """Do something in a thread once the demo, run in this one, answers."""
-
-    def client() -> None:
+def on_terminal(*arguments: str, **environ: str) -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    ignored = ("COLUMNS", "LINES", "NO_COLOR")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ignored
+    }
+    with subprocess.Popen(
+        # Its controlling terminal: Ctrl-C is typed there.
+        ["setsid", "--ctty", "--wait", COMMAND, "--port=0", *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=inherited | {"TERM": "xterm"} | environ,
+    ) as process:
+        os.close(slave)
         try:
-            with connected(port) as connection:
-                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                connection.makefile("rb").read()
+            yield Terminal(process, master)
         finally:
-            action()
-
-    thread = threading.Thread(target=client)
-    thread.start()
-    yield
-    thread.join()
+            process.terminate()
+            process.wait(30)
+            os.close(master)
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--interval", "0.01", "--without-filter"]]
-)
-def test_it_lives_until_it_is_ended(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    arguments: Sequence[str],
-) -> None:
-    file = tmp_path / "servers.sqlite"
-    port = free_port()
-
-    def end() -> None:
-        # With the interval that nobody has chosen, it is a long wait.
-        deadline = time.monotonic() + 30
-        while arguments and not any(
-            row["task_state"] == "image_uploading"
-            for row in fleet.servers(file)
-        ):
-            assert time.monotonic() < deadline
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    with meanwhile(port, end):
-        status = command.main(
-            ["--live", f"--port={port}", f"--database={file}", *arguments]
-        )
-    output, errors = capsys.readouterr()
-    assert (status, errors) == (0, "")
-    after = output.partition("(Ctrl-C ends it)\n")[2].splitlines()
-    assert after[0].split() == ["TIME", *HEADING, "ACTION"]
-    assert (len(after) > 1) == bool(arguments)
-
-
-def test_a_file_that_is_lost_meanwhile_ends_it_in_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "servers.sqlite"
-    port = free_port()
-    with meanwhile(port, file.unlink):
-        status = command.main(
-            [
-                *("--live", "--interval=0.01"),
-                *(f"--port={port}", f"--database={file}"),
-            ]
-        )
-    assert (status, capsys.readouterr().err) in [
-        (1, f"nova-ext-sts-demo: {sentence}: unable to open database file.\n")
-        for sentence in (
-            f"{file} cannot be used",
-            "The demo's servers cannot be read",
-        )
+def test_table_changes_in_place_until_ctrl_c(tmp_path: Path) -> None:
+    with on_terminal(
+        "--live", "--interval=0.2", f"--database={tmp_path / 'x'}"
+    ) as terminal:
+        terminal.read(lambda _: len(terminal.frames()) > 3)
+        terminal.type("\x03")
+        terminal.read(lambda output: GIVEN_BACK in output)
+        assert terminal.process.wait(30) == 0
+    frames = terminal.frames()
+    for frame in frames:
+        assert len(frame) <= 24
+        assert max(map(len, frame)) <= 80
+        assert re.match("The Compute API is at http://", frame[0])
+        assert re.match("GET /servers: [0-9.]+ ms", frame[1])
+        assert "".join(frame).isascii()
+        names = [line.split()[0] for line in frame[4:14]]
+        assert names == list(servers.SERVERS)
+    # None has changed in the first picture, and five in the second.
+    pictures = terminal.output.split("GET /servers")
+    assert [picture.count("\x1b[7mdb-1") for picture in pictures[1:3]] == [
+        0,
+        1,
     ]
 
 
-def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        port = busy.getsockname()[1]
-        assert refusal("--live", f"--port={port}") == (
-            f"nova-ext-sts-demo: Cannot listen on 127.0.0.1 port {port}: "
-            "Address already in use; choose another with --port or --host.\n"
-        )
+def test_suggested_command_reads_the_states(tmp_path: Path) -> None:
+    with started("--live", "--database", tmp_path / "x") as demo:
+        (command,) = re.findall('^watch -n1 "(.*?)"$', demo.text, re.M | re.S)
+        output = subprocess.run(
+            ["sh", "-c", command], stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
+    lines = [line.split("\t") for line in output.splitlines()]
+    assert [line[1] for line in lines] == list(servers.SERVERS)
+    assert lines[3][2:] == ["active", "", "6"]
 
 
-def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
-    file = tmp_path / "servers.sqlite"
-    fleet.make(file)
-    with file.open("r+b") as damaged:
-        damaged.seek(100)
-        damaged.write(b"x" * 4096)
-    assert refusal("--live", "--port=0", f"--database={file}") == (
-        f"nova-ext-sts-demo: {file} cannot be used: database disk image is "
-        "malformed.\n"
-    )
-
-
-@pytest.mark.parametrize(
-    "interval", ["0", "-1", "0.009", "3601", "nan", "inf", "soon", ""]
-)
-def test_an_interval_that_is_none_is_refused(
-    capsys: pytest.CaptureFixture[str], interval: str
+def test_what_ends_it_is_said_on_the_terminal_as_it_was(
+    tmp_path: Path,
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command.main(["--live", f"--interval={interval}"])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.endswith(
-        f"error: argument --interval: {interval!r} is not a number of "
-        "seconds from 0.01 to 3600\n"
-    )
+    file = tmp_path / "x"
+    with on_terminal(
+        "--live", "--interval=0.1", f"--database={file}"
+    ) as terminal:
+        terminal.read(lambda _: terminal.frames())
+        file.unlink()
+        terminal.read(lambda output: "nova-ext-sts-demo: " in output)
+        assert terminal.process.wait(30) == 1
+    (sentence,) = terminal.output.partition(GIVEN_BACK)[2].splitlines()
+    assert ESCAPES.sub("", sentence).startswith("nova-ext-sts-demo: ")
 
 
-def test_an_interval_without_life_is_refused(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        command.main(["--interval=1"])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.endswith(
-        "error: --interval is for --live alone\n"
-    )
+@pytest.mark.parametrize("name", ["dumb", "unknown"])
+def test_dumb_terminal_gets_lines(name: str, tmp_path: Path) -> None:
+    with on_terminal(
+        *("--live", "--interval=0.1", f"--database={tmp_path / 'x'}"),
+        TERM=name,
+    ) as terminal:
+        terminal.read(lambda output: output.count("GET /servers:") > 2)
+        terminal.type("\x03")
+        assert terminal.process.wait(30) == 0
+    assert "\x1b" not in terminal.output
