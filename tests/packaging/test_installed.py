@@ -42,11 +42,8 @@ connection = sqlite:///servers.sqlite
 
 #: Prints the response to a list from that pipeline.
 LIST = """
-import pathlib
 from paste.deploy import loadapp
 from webob import Request
-from nova_ext_sts.demo import fleet
-fleet.make(pathlib.Path("servers.sqlite"))
 application = loadapp("config:paste.ini", relative_to=".")
 print(Request.blank("/v2.1/servers").get_response(application).text)
 """
