@@ -1,0 +1,120 @@
+"""Clients show the states of the records."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nova_ext_sts.states import POWER_STATES
+from tests.clients.adapters import (
+    ADAPTERS,
+    NovaClient,
+    OpenStackClient,
+    OpenStackSDK,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tests.clients.adapters import Adapter, Servers, Shown
+    from tests.clients.backends import Backend, States
+
+PAGE = 7
+
+
+#: Each call that each client makes.
+CALLS = [
+    pytest.param(client, call, id=f"{client.__name__} {call}")
+    for client in ADAPTERS
+    for call in client.calls
+]
+
+
+def seen(
+    client: type[Adapter], call: str, endpoint: str, ids: Iterable[str]
+) -> dict[str, Shown]:
+    """Return what a client shows: all servers, or one by one some of them."""
+    adapter = client(endpoint)
+    if call == "show":
+        return {id: adapter.show(id) for id in ids}
+    return unique(adapter.servers(call))
+
+
+def unique(servers: Servers) -> dict[str, Shown]:
+    found = dict(servers)
+    assert len(found) == len(servers)
+    return found
+
+
+def assert_shown(
+    found: Mapping[str, Shown],
+    records: Mapping[str, States],
+    down: Iterable[str] = (),
+) -> None:
+    """Assert that the states are those of records.
+
+    From microversion 2.69 lists have servers in cells that are down, without
+    states.
+    """
+    for id in down:
+        assert not any(found.get(id, ()))
+    reachable = {id: found[id] for id in found if id not in {*down}}
+    assert reachable == {
+        id: records[id][-len(shown) :] for id, shown in reachable.items()
+    }
+    assert all(len(shown) >= 2 for shown in reachable.values())
+
+
+@pytest.mark.parametrize(("client", "call"), CALLS)
+def test_states_are_those_of_the_records(
+    client: type[Adapter], call: str, backend: Backend
+) -> None:
+    ids = list(backend.records)[::7]
+    found = seen(client, call, backend.extended, ids)
+    assert_shown(found, backend.records, backend.down)
+    expected = ids if call == "show" else backend.records
+    assert set(expected) == found.keys() - backend.down
+
+
+@pytest.mark.parametrize(("client", "call"), CALLS)
+def test_without_the_filter_states_are_the_apis_own(
+    client: type[Adapter], call: str, backend: Backend
+) -> None:
+    found = seen(client, call, backend.bare, list(backend.records)[:1])
+    assert_shown(found, backend.without_filter(call), backend.down)
+
+
+@pytest.mark.parametrize("call", ["list", "detail"])
+@pytest.mark.parametrize("client", [OpenStackSDK, NovaClient])
+def test_pages_end_with_the_last_server(
+    client: type[Adapter], call: str, backend: Backend
+) -> None:
+    adapter = client(backend.extended)
+    whole = [id for id, _ in adapter.servers(call) if id not in backend.down]
+    paged = adapter.servers(call, limit=PAGE)
+    assert len(whole) > 3 * PAGE
+    assert [id for id, _ in paged if id not in backend.down] == whole
+    assert_shown(unique(paged), backend.records, backend.down)
+
+
+@pytest.mark.parametrize("client", [OpenStackSDK, OpenStackClient])
+def test_server_is_found_by_its_name(
+    client: type[Adapter], demo: Backend
+) -> None:
+    for name, id in (("vm-04", 3), ("vm-40", 39)):
+        shown = client(demo.extended).show(name)
+        assert shown == list(demo.records.values())[id]
+
+
+def test_openstackclient_has_a_word_for_each_power_state(
+    demo: Backend,
+) -> None:
+    output = OpenStackClient(demo.extended).run(
+        *("list", "--long", "-c", "ID", "-c", "Power State")
+    )
+    assert dict(re.findall(r"^\| (\S{36}) \| (\w+)", output, re.M)) == {
+        id: POWER_STATES[power_state or 0]
+        for id, (_, _, power_state) in demo.records.items()
+    }
