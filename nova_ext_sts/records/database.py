@@ -54,4 +54,10 @@ def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:
     The keys are the database's own spelling: MariaDB ignores case and
     trailing spaces when it compares, clients do not.
     """
-    return {row[0]: States(*row[1:]) for row in rows}
+    # Most servers have the same few states: one object for all of them.
+    distinct: dict[States, States] = {}
+    found = {}
+    for uuid, *values in rows:
+        states = States(*values)
+        found[uuid] = distinct.setdefault(states, states)
+    return found
