@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Call(enum.Enum):
-    """The calls whose responses the extension describes, or appears in.
+    """The API calls that the filter handles.
 
-    The value is the call's path, behind the API's endpoint, as a pattern. The
-    names in lower case are those of the option ``calls``.
+    The value is a pattern for the path below the API's endpoint. The names in
+    lower case are the values of the option ``calls``.
     """
 
     LIST = "servers"
@@ -27,14 +27,12 @@ class Call(enum.Enum):
     EXTENSION = f"extensions/{extension.ALIAS}"
 
 
-#: Those that the option ``announce`` switches.
-ANNOUNCING = frozenset((Call.EXTENSIONS, Call.EXTENSION))
+#: The calls that the option ``announce`` enables.
+EXTENSION_CALLS = frozenset((Call.EXTENSIONS, Call.EXTENSION))
 
-
-#: An endpoint is a mount point (SCRIPT_NAME, which is not looked at), a
-#: version and a project id, each of which may be absent. A project id is
-#: never the name of one of our own resources, so that /servers/servers is the
-#: server called "servers".
+#: An endpoint consists of a mount point (in SCRIPT_NAME, which is ignored), a
+#: version and a project id, all optional. A project id is never "servers" or
+#: "extensions", so that /servers/servers shows the server "servers".
 _PATH = re.compile(
     r"(?:/(?:v2|v2\.1|v1\.1))?"
     r"(?:/(?!(?:servers|extensions)/)[^/]+)?"
@@ -45,19 +43,19 @@ _SLASHES = re.compile("//+")
 
 
 def call_of(environ: WSGIEnvironment) -> Call | None:
-    """Return the call that a request is, or None for any other request.
+    """Return the call of a request, or None if the filter ignores it.
 
-    GET and HEAD only: the responses to PUT and rebuild are the application's
-    own (Nova gives them the states itself).
+    Only GET and HEAD: Nova's responses to PUT and rebuild have the states
+    already.
     """
-    # For every other request this is the whole cost of the filter: substring
-    # tests, before any regular expression.
+    # The hot path: for most requests these substring tests are the whole cost
+    # of the filter.
     if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return None
     path = environ.get("PATH_INFO", "")
     if "/servers" in path:
         if "//" in path:
-            # As Nova's urlmap reads it; some clients send it.
+            # Some clients send it, and Nova's urlmap folds it.
             path = _SLASHES.sub("/", path)
         # /servers/ID/ips, and /os-hypervisors/NAME/servers.
         behind = path.partition("/servers/")[2]
@@ -68,5 +66,5 @@ def call_of(environ: WSGIEnvironment) -> Call | None:
     else:
         return None
     match = _PATH.fullmatch(path)
-    # lastgroup is the one alternative that matched.
+    # lastgroup is the name of the alternative that matched.
     return Call[match.lastgroup] if match and match.lastgroup else None

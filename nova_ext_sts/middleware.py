@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI filter: the path of a request."""
+"""The WSGI filter, from the request to the changed response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oslo_middleware import base
 
 from nova_ext_sts import records, settings
 from nova_ext_sts.announcements import ANNOUNCERS
-from nova_ext_sts.calls import ANNOUNCING, Call, call_of
+from nova_ext_sts.calls import EXTENSION_CALLS, Call, call_of
 from nova_ext_sts.documents import READERS
 from nova_ext_sts.policy import Policy
 from nova_ext_sts.printable import printable
@@ -46,27 +46,27 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-#: The ids that are looked up. No driver has to quote any other text.
+#: The ids that are looked up, so that no driver quotes untrusted text.
 _ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,255}")
 
 
 class ExtendedStatus(base.ConfigurableMiddleware):
-    """Gives each server in a Compute API's responses its extended status.
+    """Adds the extended status of servers to a Compute API's responses.
 
     The responses to GET list, detail and show get ``OS-EXT-STS:vm_state``,
     ``OS-EXT-STS:task_state`` and ``OS-EXT-STS:power_state`` for every server,
     read from the instance records; the responses to GET /extensions and
-    /extensions/OS-EXT-STS get its entry. What the application wrote stays,
-    byte for byte, and every other response passes unchanged.
+    /extensions/OS-EXT-STS get the extension's entry. All bytes that the
+    application wrote are kept; all other responses pass unchanged.
 
-    One object serves all threads; it keeps nothing of a request.
+    Threads share the object. It keeps no state of a request.
 
-    :param application: what speaks the Compute API
+    :param application: the Compute API
     :param conf: the filter's own options, ``{name: value}``, with any of
         oslo.middleware's ``oslo_config_project``, ``oslo_config_file`` and
-        ``oslo_config_program``; or an oslo.config object to read all from
-    :raises ConfigurationError: an option is unknown or bad, or no database
-        is known
+        ``oslo_config_program``; or an oslo.config object with all options
+    :raises ConfigurationError: an option is unknown or invalid, or no
+        database is configured
 
     .. code-block:: ini
 
@@ -83,13 +83,13 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     ) -> None:
         super().__init__(application, conf)
         self.settings = settings.read(self.oslo_conf, self.conf)
-        # Nothing reads it again, and it may hold passwords.
+        # It may hold passwords, and is not needed again.
         self.conf = {}
         self._calls = frozenset(
             call
             for call in Call
             if call.name.lower() in self.settings.calls
-            or (call in ANNOUNCING and self.settings.announce)
+            or (call in EXTENSION_CALLS and self.settings.announce)
         )
         self._source = records.load(self.settings)
         self._outage = Outage(
@@ -101,10 +101,10 @@ class ExtendedStatus(base.ConfigurableMiddleware):
     def factory(
         cls, global_conf: Mapping[str, Any] | None, **local_conf: Any
     ) -> Callable[[WSGIApplication], ExtendedStatus]:
-        """Return what makes a filter of these options around an application.
+        """Return a function that wraps an application in the filter.
 
-        :param global_conf: paste's ``[DEFAULT]``, of which only
-            oslo.middleware's own options are read: the others may be anybody's
+        :param global_conf: paste's ``[DEFAULT]``; only oslo.middleware's own
+            options are read, because other filters share the section
         :param local_conf: the options in the filter's own section
         """
         conf = {
@@ -113,22 +113,26 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             if name in settings.PASTE_OPTIONS
         } | local_conf
 
-        # Not a partial: its repr would show the options, passwords included.
-        def filter(application: WSGIApplication) -> ExtendedStatus:
+        # The repr of a partial would show the options, with passwords.
+        def filter_application(application: WSGIApplication) -> ExtendedStatus:
             return cls(application, conf)
 
-        return filter
+        return filter_application
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
+        """Handle a request (PEP 3333)."""
         call = call_of(environ)
+        # The hot path: a request that the filter does not handle costs this
+        # test and nothing else.
         if (
             call is None
             or call not in self._calls
-            # Denied callers get the application's response unchanged.
-            or (call not in ANNOUNCING and not self._policy.permits(environ))
+            or (
+                call not in EXTENSION_CALLS
+                and not self._policy.permits(environ)
+            )
         ):
             return self.application(environ, start_response)
         response = Response(self.application, environ)
@@ -136,14 +140,14 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             self._change(response, call, environ)
             return response.send(start_response)
         except BaseException:
-            # The server does not know the application's iterable yet.
+            # The server has received no iterable that it could close.
             response.close()
             raise
 
     def _change(
         self, response: Response, call: Call, environ: WSGIEnvironment
     ) -> None:
-        """Change a response, if its status and headers allow that."""
+        """Change a response; an error leaves it unchanged."""
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         limit = self.settings.max_body_size
         if call is Call.EXTENSION and response.code == "404" and not is_head:
@@ -151,39 +155,31 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             response.replace(
                 "200 OK", body_format, ANNOUNCERS[body_format].document
             )
-        elif response.code in ("200", "203") and response.is_changeable(limit):
-            if is_head:
-                response.drop_validators()
-            elif (body := response.read(limit)) is not None:
-                self._change_body(response, call, environ, body)
-
-    def _change_body(
-        self,
-        response: Response,
-        call: Call,
-        environ: WSGIEnvironment,
-        body: bytes,
-    ) -> None:
-        """Change the body of a response; an error leaves it unchanged."""
-        try:
-            if call in ANNOUNCING:
-                self._announce(response, call, body)
-            else:
-                self._extend(response, call, environ, body)
-        except (ValueError, RecursionError) as error:
-            LOG.debug(
-                "A response to %s passes unchanged: %r",
-                call.name.lower(),
-                error,
-            )
-        except Exception as error:
-            # For example, the states of a plug-in have the wrong type. The
-            # message of an unknown error may hold a secret.
-            LOG.error(
-                "A response to %s passes unchanged: changing it raised %s",
-                call.name.lower(),
-                type(error).__name__,
-            )
+        elif not response.is_changeable(limit):
+            pass
+        elif is_head:
+            response.drop_validators()
+        elif (body := response.read(limit)) is not None:
+            try:
+                if call in EXTENSION_CALLS:
+                    self._announce(response, call, body)
+                else:
+                    self._extend(response, call, environ, body)
+            except (ValueError, RecursionError) as error:
+                LOG.debug(
+                    "A response to %s is left unchanged: %r",
+                    call.name.lower(),
+                    error,
+                )
+            except Exception as error:
+                # For example, a plug-in returned a state of the wrong type.
+                # The text of an unknown error may contain a secret.
+                LOG.error(
+                    "A response to %s is left unchanged: changing it raised "
+                    "%s",
+                    call.name.lower(),
+                    type(error).__name__,
+                )
 
     def _announce(self, response: Response, call: Call, body: bytes) -> None:
         """Correct the extension's entry in a response."""
@@ -203,7 +199,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         body: bytes,
     ) -> None:
         """Add the states of the servers in a response."""
-        began = time.perf_counter()
+        started = time.perf_counter()
         document = READERS[response.body_format](
             body,
             call,
@@ -213,8 +209,8 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         ids = document.server_ids
         if not ids:
             return
-        asked = time.perf_counter()
-        unknown: Collection[str] = ()
+        lookup_started = time.perf_counter()
+        unavailable: Collection[str] = ()
         try:
             found = self._lookup(ids)
         except RecordsUnavailable as error:
@@ -222,17 +218,17 @@ class ExtendedStatus(base.ConfigurableMiddleware):
                 response.fail(math.ceil(self.settings.timeout))
                 return
             found = Records.of(error.records)
-            unknown = ids if error.ids is None else error.ids
-        lookup = time.perf_counter() - asked
+            unavailable = ids if error.ids is None else error.ids
+        lookup = time.perf_counter() - lookup_started
         states: Mapping[str, States] = found
         if self.settings.missing_record == "null":
-            known = set(ids).difference(unknown)
-            states = {**dict.fromkeys(known, NO_STATES), **found}
+            without_record = set(ids).difference(unavailable)
+            states = {**dict.fromkeys(without_record, NO_STATES), **found}
         spliced = document.splice(states) if states else body
         if spliced == body:
             return
         response.replace_body(spliced)
-        splice = time.perf_counter() - began - lookup
+        splice = time.perf_counter() - started - lookup
         LOG.debug(
             "extended call=%s request=%s servers=%d found=%d cells=%s "
             "lookup_ms=%.1f splice_ms=%.1f",
@@ -245,31 +241,30 @@ class ExtendedStatus(base.ConfigurableMiddleware):
             splice * 1000,
         )
         if self.settings.server_timing:
-            counts = f"{len(ids)} servers"
+            description = f"{len(ids)} servers"
             if found.cells is not None:
-                counts += f", {found.cells} cells"
+                description += f", {found.cells} cells"
             milliseconds = (lookup + splice) * 1000
-            timing = f'ext-sts;dur={milliseconds:.1f};desc="{counts}"'
+            timing = f'ext-sts;dur={milliseconds:.1f};desc="{description}"'
             response.headers.append(("Server-Timing", timing))
 
     def _lookup(self, ids: Sequence[str]) -> Records:
         """Return the records of servers.
 
-        :raises RecordsUnavailable: some cannot be read; that has been logged
+        :raises RecordsUnavailable: some cannot be read, which is logged
         """
-        asked = list(filter(_ID.fullmatch, ids))
-        if not asked:
+        valid_ids = list(filter(_ID.fullmatch, ids))
+        if not valid_ids:
             return Records()
         try:
-            found = Records.of(self._source.lookup(asked))
+            found = Records.of(self._source.lookup(valid_ids))
         except DatabaseUnavailable:
             raise
         except RecordsUnavailable as error:
             self._outage.failed(error.reason)
             raise
         except Exception as error:
-            # A failing record source must not break the response. The message
-            # of an unknown error may hold a secret.
+            # The text of an unknown error may contain a secret.
             reason = f"it raised {type(error).__name__}"
             self._outage.failed(reason)
             raise RecordsUnavailable(reason) from error

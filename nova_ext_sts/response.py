@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An application's response, and what is sent in its place."""
+"""The application's response: buffering, headers, and the 503 fault."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FORMATS = {
 
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)', re.IGNORECASE)
 
-#: Request headers that ask for a part of the body, for none if it has not
-#: changed, or for an encoded one.
+#: Request headers that ask for less than the whole body, or for an encoded
+#: one.
 _WITHHELD = (
     "HTTP_ACCEPT_ENCODING",
     "HTTP_IF_MATCH",
@@ -41,8 +41,7 @@ _WITHHELD = (
     "HTTP_RANGE",
 )
 
-#: Response headers that, like Content-Length, are true for the application's
-#: bytes only.
+#: Response headers that describe the application's bytes.
 _VALIDATORS = {
     "content-digest",
     "content-md5",
@@ -64,53 +63,50 @@ _UNAVAILABLE = {
 
 
 class Response:
-    """An application's response, before the server has seen any of it.
+    """The application's response, before the server receives it.
 
-    The application is called with the server's own environ, so that outer
-    filters see what it writes there. The request headers that ask for
-    anything but the whole body are missing during the call.
+    The application is called with the server's own environ, because outer
+    filters read what it writes there. The request headers in ``_WITHHELD``
+    are removed for the call and restored afterwards.
 
     WebOb makes the call. If the application uses ``write()``, or calls
-    ``start_response`` only when its iterable is read, the whole body is read
-    during the call, whatever its size. From any other iterable, ``write()``
-    and a second ``start_response`` have no effect.
+    ``start_response`` only when its iterable is read, WebOb reads the whole
+    body, whatever its size.
 
-    Pass what ``send()`` returns to the server, or call ``close()``.
+    Pass the result of ``send()`` to the server, or call ``close()``.
     """
 
     def __init__(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> None:
         self._iterable: Any = ()
-        #: Raised by the application behind the first bytes of the body.
+        #: Raised by the application after the first bytes of the body.
         self._error: Exception | None = None
 
         def call(
             environ: WSGIEnvironment, start_response: StartResponse
         ) -> Iterable[bytes]:
             self._iterable = application(environ, start_response)
-            return self._chunks()
+            return self._copied_chunks()
 
         withheld = {
             name: environ.pop(name) for name in _WITHHELD if name in environ
         }
-        request = webob.Request(environ)
         try:
-            self.status, self.headers, body, self._exc_info = (
-                request.call_application(call, catch_exc_info=True)
-            )
+            self.status, self.headers, chunks, self._exc_info = webob.Request(
+                environ
+            ).call_application(call, catch_exc_info=True)
         except BaseException:
             self.close()
             raise
         finally:
             environ.update(withheld)
-        is_read = isinstance(body, list)
-        #: The beginning of the body; None while nothing has been read.
-        self._held: list[bytes] | None = body if is_read else None
-        #: The rest of it; None if all has been read.
-        self._rest: Iterator[bytes] | None = None
-        if not is_read or self._error is not None:
-            self._rest = iter(()) if is_read else body
+        #: The application's body: a list if WebOb has read it.
+        self._chunks: Iterable[bytes] = chunks
+        #: The body to send; None for the application's own iterable.
+        self._body: Iterable[bytes] | None = None
+        if isinstance(chunks, list):
+            self._body = chunks if self._error is None else self._partial()
 
     @property
     def code(self) -> str:
@@ -119,7 +115,7 @@ class Response:
 
     @property
     def body_format(self) -> str:
-        """The format of the body; empty if it is another one."""
+        """The format of the body, or "" if the filter does not handle it."""
         media_type = self._header("content-type").partition(";")[0]
         body_format = FORMATS.get(media_type.strip().lower(), "")
         is_utf_8 = self.charset in (None, "utf-8", "utf8")
@@ -127,42 +123,43 @@ class Response:
 
     @property
     def charset(self) -> str | None:
-        """The parameter of Content-Type, in lower case."""
+        """The charset in Content-Type, in lower case."""
         charset = _CHARSET.search(self._header("content-type"))
         return charset[1].lower() if charset else None
 
     def is_changeable(self, limit: int) -> bool:
-        """Return True if the body can be changed, according to its headers.
+        """Return True if status and headers allow changing the body.
 
         :param limit: the size of the largest body that is read, in bytes
         """
-        length = self._header("content-length")[:20]
+        length = self._header("content-length")
         return bool(
-            self.body_format
+            self.code in ("200", "203")
+            and self.body_format
             and self._header("content-encoding").lower() in ("", "identity")
-            # Set by servers. An application that sets it frames its body.
-            and not self._header("transfer-encoding")
             and not (length.isdecimal() and int(length) > limit)
         )
 
     def read(self, limit: int) -> bytes | None:
         """Return the body, or None if it is too large or ends in an error.
 
-        In that case, what has been read is sent before the rest.
+        ``send()`` sends the bytes read so far before the rest.
 
         :param limit: the size of the largest body that is read, in bytes
         """
-        chunks = itertools.chain(self._held or (), self._rest or ())
-        # The first chunk is often the only one, and BytesIO does not copy it.
-        held = io.BytesIO(next(chunks, b""))
-        size = held.seek(0, io.SEEK_END)
+        chunks = iter(self._chunks)
+        # BytesIO does not copy the first chunk, which is often the only one.
+        buffer = io.BytesIO(next(chunks, b""))
+        size = buffer.seek(0, io.SEEK_END)
         while size <= limit and (chunk := next(chunks, None)) is not None:
-            size += held.write(chunk)
-        body = held.getvalue()
-        is_complete = size <= limit and self._error is None
-        self._held = [body]
-        self._rest = None if is_complete else chunks
-        return body if is_complete else None
+            size += buffer.write(chunk)
+        body = buffer.getvalue()
+        if size <= limit and self._error is None:
+            self._chunks, self._body = (), [body]
+            return body
+        self._chunks = itertools.chain([body], chunks)
+        self._body = self._partial()
+        return None
 
     def drop_validators(self) -> None:
         """Drop the headers that describe the application's bytes."""
@@ -170,7 +167,7 @@ class Response:
 
     def replace_body(self, body: bytes) -> None:
         """Send another body, with headers that match it."""
-        self._held, self._rest = [body], None
+        self._body = [body]
         self._drop(_VALIDATORS)
         size = str(len(body))
         if not self._header("content-length"):
@@ -189,13 +186,13 @@ class Response:
     ) -> None:
         """Send another response, with the headers that still apply.
 
-        :param headers: sent in place of those with the same names
+        :param headers: they replace headers of the same names
         """
         self.status = status
         self.replace_body(body)
-        own = [("Content-Type", f"application/{body_format}"), *headers]
-        self._drop({"content-encoding", *(name.lower() for name, _ in own)})
-        self.headers += own
+        new = [("Content-Type", f"application/{body_format}"), *headers]
+        self._drop({"content-encoding", *(name.lower() for name, _ in new)})
+        self.headers += new
 
     def fail(self, retry_after: int) -> None:
         """Send a 503 in the Compute API's fault format.
@@ -215,49 +212,49 @@ class Response:
             start_response(self.status, self.headers)
         else:
             start_response(self.status, self.headers, self._exc_info)
-        if self._held is None:
-            return self._iterable  # type: ignore[no-any-return]
-        if self._rest is None:
-            return _Body(self._held, self.close)
-        return self
+        if isinstance(self._body, list):
+            return _Body(self._body, self.close)
+        return self._iterable if self._body is None else self
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield a body that has been read in part, or ends in an error."""
-        while self._held:
-            yield self._held.pop(0)
-        yield from self._rest or ()
-        if self._error is not None:
-            raise self._error
+        """Iterate over a body that was not read completely."""
+        return iter(self._body or ())
 
     def close(self) -> None:
         """Close the application's iterable."""
         if hasattr(self._iterable, "close"):
             self._iterable.close()
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _copied_chunks(self) -> Iterator[bytes]:
         """Yield the chunks of the application's iterable.
 
-        An error is kept until the bytes before it have been sent.
+        An error after the first bytes is kept until these have been sent.
         """
-        has_begun = False
+        has_bytes = False
         try:
             for chunk in self._iterable:
-                has_begun = has_begun or len(chunk) > 0
-                # A memoryview changes when the application reuses its buffer.
+                has_bytes = has_bytes or len(chunk) > 0
+                # The application may reuse the buffer of a memoryview.
                 yield bytes(chunk)
         except Exception as error:
-            if not has_begun:
+            if not has_bytes:
                 raise
             self._error = error
 
+    def _partial(self) -> Iterator[bytes]:
+        """Yield a body that is too large to buffer, or ends in an error."""
+        yield from self._chunks
+        if self._error is not None:
+            raise self._error
+
     def _header(self, name: str) -> str:
-        """Return the value of a header; repeated ones are joined."""
+        """Return the value of a header; repeated headers are joined."""
         return ", ".join(
             value for key, value in self.headers if key.lower() == name
         )
 
     def _drop(self, names: Collection[str]) -> None:
-        """Drop headers. The application keeps its own list."""
+        """Drop headers. The application's own list is not changed."""
         self.headers = [
             (name, value)
             for name, value in self.headers
@@ -266,7 +263,7 @@ class Response:
 
 
 class _Body(list[bytes]):
-    """A complete body, of which a server can take the length."""
+    """A complete body; a server can derive Content-Length from its length."""
 
     def __init__(
         self, chunks: Iterable[bytes], close: Callable[[], None]
