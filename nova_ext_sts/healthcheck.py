@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The health check ``extended_status``, for oslo.middleware's Healthcheck."""
+"""The health check ``extended_status`` for oslo.middleware's Healthcheck."""
 
 from __future__ import annotations
 
@@ -16,22 +16,19 @@ from nova_ext_sts.settings import ConfigurationError
 if TYPE_CHECKING:
     from oslo_config import cfg
 
-#: How long the databases have to answer, together, in seconds.
+#: The time-out of the check, for all databases together, in seconds.
 TIMEOUT = 0.5
-
-_OPTIONS = frozenset(opt.name for opt in OPTS)
 
 
 class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
-    """Available while the filter's records can be read.
+    """Available while instance records can be read.
 
-    It shares the filter's connections, and what is known of failing
-    databases. The filter's options are read in the section of the health
-    check, or else in the service's configuration files; the filter's own
-    section of the paste file is not read.
+    It shares connections and back-offs with the filter. It reads the filter's
+    options in its own section, or else in the service's configuration files,
+    but not in the filter's section of the paste file.
 
-    With ``detailed``, which shows what is wrong, oslo.middleware shows the
-    stacks of all threads as well: let only operators query it.
+    With ``detailed``, the response shows what fails; because oslo.middleware
+    then also shows the stacks of all threads, let only operators query it.
 
     .. code-block:: ini
 
@@ -45,43 +42,37 @@ class ExtendedStatusHealthcheck(pluginbase.HealthcheckBaseExtension):
         self, oslo_conf: cfg.ConfigOpts, conf: dict[str, Any]
     ) -> None:
         super().__init__(oslo_conf, conf)
-        #: Why nothing can be checked; or nothing.
-        self.fault = ""
-        own = {name: conf[name] for name in _OPTIONS & conf.keys()}
+        #: Why the check cannot run; or empty.
+        self._fault = ""
+        names = conf.keys() & {opt.name for opt in OPTS}
         try:
-            found = settings.read(oslo_conf, own)
-            # For the source alone: its databases remain the filter's.
-            found = dataclasses.replace(found, timeout=TIMEOUT)
-            self._source = records.load(found)
+            own = settings.read(
+                oslo_conf, {name: conf[name] for name in names}
+            )
+            # Only the source's time-out: its databases are the filter's.
+            own = dataclasses.replace(own, timeout=TIMEOUT)
+            self._source = records.load(own)
         except ConfigurationError as error:
-            # Raised here, it would be logged, and the service be available.
-            self.fault = str(error)
+            # oslo.middleware would skip a check whose constructor raises.
+            self._fault = str(error)
         except Exception as error:
-            # Plug-ins raise anything.
-            self.fault = f"creating it raised {type(error).__name__}."
+            # Plug-ins can raise anything, and the text may be secret.
+            self._fault = f"creating it raised {type(error).__name__}."
 
     def healthcheck(self, server_port: int) -> pluginbase.HealthcheckResult:
-        """Return whether records can be read now.
-
-        The details name each failing database and the reason.
-        """
-        if self.fault:
+        """Return whether records can be read, and the reason if not."""
+        if self._fault:
             return pluginbase.HealthcheckResult(
                 available=False,
                 reason="extended_status is not configured correctly",
-                details=self.fault,
+                details=self._fault,
             )
         checked = records.check(self._source, TIMEOUT)
         errors = [error.reason for each in checked for error in each.errors]
-        if errors:
-            return pluginbase.HealthcheckResult(
-                available=False,
-                reason="server states cannot be read",
-                details=printable("; ".join(dict.fromkeys(errors))),
-            )
         names = ", ".join(each.reading.name for each in checked)
+        details = "; ".join(dict.fromkeys(errors)) or f"Readable: {names}."
         return pluginbase.HealthcheckResult(
-            available=True,
-            reason="OK",
-            details=printable(f"Readable: {names}."),
+            available=not errors,
+            reason="server states cannot be read" if errors else "OK",
+            details=printable(details),
         )

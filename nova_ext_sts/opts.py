@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every option of the filter."""
+"""The options of the filter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GROUP = "extended_status"
 
 
 def _help(text: str) -> str:
-    """Return paragraphs in one line each: the sample is wrapped anew."""
+    """Join the lines of each paragraph: the sample wraps them itself."""
     paragraphs = text.strip().split("\n\n")
     return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
@@ -25,29 +25,29 @@ OPTS = [
 The calls whose responses get the extended status: ``list`` (GET /servers),
 ``detail`` (GET /servers/detail) and ``show`` (GET /servers/{id}).
 
-The default is what the extension's specification describes. Nova itself leaves
-``list`` bare, and its response schemas and Tempest's forbid more members
-there: a site that is tested against them sets ``detail,show``.
+The default is what the extension's specification describes. Nova itself adds
+nothing to ``list``, and its response schemas and Tempest's forbid additional
+members there: set ``detail,show`` if the site is tested against them.
 """),
     ),
     cfg.BoolOpt(
         "announce",
         default=True,
         help=_help("""
-Whether GET /extensions lists the extension once, with its real namespace, and
-GET /extensions/OS-EXT-STS answers 200 where the application does not know it.
-Nova itself lists a placeholder.
+List the extension, with its real namespace, in GET /extensions, and answer GET
+/extensions/OS-EXT-STS with 200 if the application answers 404. Nova itself
+lists a placeholder.
 """),
     ),
     cfg.StrOpt(
         "record_source",
         help=_help("""
 Where the states are read: ``database`` (one database with an ``instances``
-table), ``cells`` (Nova's cells v2, by way of the API database), or the name of
+table), ``cells`` (Nova's cells v2, found in the API database), or the name of
 an entry point in the group ``nova_ext_sts.record_sources``.
 
-Unset, it is ``database`` where only ``connection`` is set in this section,
-``cells`` where an API database is known, and else ``database``.
+If unset, it is ``database`` if only ``connection`` is set in this section,
+otherwise ``cells`` if an API database is configured, otherwise ``database``.
 """),
     ),
     cfg.StrOpt(
@@ -56,7 +56,7 @@ Unset, it is ``database`` where only ``connection`` is set in this section,
         help=_help("""
 SQLAlchemy URL of the database that holds the instances, for example
 ``mysql+pymysql://reader:secret@db/nova_cell1``. Templates in Nova's cell
-mappings are filled from it. Unset, it is ``[database] connection``.
+mappings are filled from it. If unset, ``[database] connection`` is used.
 
 The database user needs SELECT on the columns ``uuid``, ``vm_state``,
 ``task_state`` and ``power_state`` of ``instances``, and nothing else.
@@ -66,8 +66,8 @@ The database user needs SELECT on the columns ``uuid``, ``vm_state``,
         "api_connection",
         secret=True,
         help=_help("""
-SQLAlchemy URL of Nova's API database, which says in which cell each instance
-is. Unset, it is ``[api_database] connection``.
+SQLAlchemy URL of Nova's API database, which maps instances to cells. If unset,
+``[api_database] connection`` is used.
 """),
     ),
     cfg.MultiStrOpt(
@@ -75,9 +75,10 @@ is. Unset, it is ``[api_database] connection``.
         default=[],
         secret=True,
         help=_help("""
-``NAME_OR_UUID=URL``: the SQLAlchemy URL with which one cell's database is read
-instead of the URL in Nova's cell mapping, to use a user with fewer privileges,
-or a replica. May be given once for each cell (in a paste file: one a line).
+``NAME_OR_UUID=URL``: the SQLAlchemy URL of one cell's database, which replaces
+the URL in Nova's cell mapping, for example to use a replica or a user with
+fewer privileges. Can be given once for each cell (in a paste file: one per
+line).
 """),
     ),
     cfg.IntOpt(
@@ -85,10 +86,10 @@ or a replica. May be given once for each cell (in a paste file: one a line).
         default=5,
         min=1,
         help=_help("""
-The most connections to each database that one process keeps. A lookup that
-finds none free waits for one, within ``timeout``. A site needs to allow for
-databases x processes x this number, and for a lookup of a few milliseconds in
-each response the default does for hundreds of responses a second.
+The maximum number of connections of one process to each database. A lookup
+that finds no free connection waits for one, within ``timeout``. The site must
+allow databases x processes x this number of connections. With lookups of a few
+milliseconds the default is enough for hundreds of responses a second.
 """),
     ),
     cfg.FloatOpt(
@@ -97,10 +98,9 @@ each response the default does for hundreds of responses a second.
         min=0.1,
         max=3600,
         help=_help("""
-The longest, in seconds, that a response waits for its records; ``on_error``
-says what happens then. The default is far above what a lookup takes, and below
-what clients wait. Queries to a database that does not answer in time are
-suspended for 1 s, doubling up to 30 s, so that other responses do not wait.
+The maximum time, in seconds, that a response waits for its records; see
+``on_error``. Queries to a database that does not answer in time are suspended
+for 1 s, doubling up to 30 s, so that other responses do not wait for it.
 """),
     ),
     cfg.StrOpt(
@@ -108,39 +108,38 @@ suspended for 1 s, doubling up to 30 s, so that other responses do not wait.
         choices=[
             (
                 "omit",
-                "the response goes out without the fields of the servers "
-                "concerned, and the log says why, once per outage",
+                "the response is sent without the fields of the affected "
+                "servers, and the reason is logged once per outage",
             ),
             ("fail", "the response is a 503 fault with Retry-After"),
         ],
         default="omit",
         help=_help("""
-What becomes of a response whose records cannot be read. With the default an
-API goes on that would work without the filter; clients that must not miss a
-state want ``fail``, and try again.
+What happens to a response whose records cannot be read. With ``omit`` the API
+works as it does without the filter. Use ``fail`` if clients must not miss a
+state and retry.
 """),
     ),
     cfg.StrOpt(
         "missing_record",
         choices=[
             ("omit", "the server gets no fields"),
-            ("null", "the server gets the fields, each with the value null"),
+            ("null", "the server gets the fields, with the value null"),
         ],
         default="omit",
         help=_help("""
-What a server gets for which there is no instance record. With the default
-clients see that nothing is known; ``null`` is for those that need the fields
-to be there.
+What happens to a server that has no instance record. Use ``null`` if clients
+require the fields.
 """),
     ),
     cfg.BoolOpt(
         "overwrite",
         default=False,
         help=_help("""
-Whether the records win over fields that the application gave itself. By
-default the application's own stay, since they agree with the ``status`` beside
-them, which was read at the same moment; only missing ones are added, and a
-response that lacks none costs no lookup.
+Replace fields that the application has set with the values of the record. By
+default the application's fields are kept, because they agree with the
+``status`` beside them, and only missing fields are added; a response in which
+no field is missing causes no lookup.
 """),
     ),
     cfg.IntOpt(
@@ -148,10 +147,10 @@ response that lacks none costs no lookup.
         default=64 * 1024 * 1024,
         min=0,
         help=_help("""
-The largest response body, in bytes, that is extended. A larger one passes
-unchanged, and is streamed as the application produces it. The default allows
-some 35,000 servers in detail, and bounds the memory of a response. XML has a
-limit of its own, 8 MiB, since a hostile body of that size takes seconds to
+The size, in bytes, of the largest response body that is extended. Larger
+bodies pass unchanged, without buffering. The default is enough for about
+35,000 servers in detail, and limits the memory of a response. XML bodies have
+a fixed limit of 8 MiB, because a hostile body of that size takes seconds to
 parse.
 """),
     ),
@@ -159,15 +158,15 @@ parse.
         "server_timing",
         default=False,
         help=_help("""
-Whether extended responses get a ``Server-Timing`` header (W3C) that says how
-long, in milliseconds, the filter took, for how many servers, and how many
-cells it asked. Off by default, since every client sees it. The log says the
-same at DEBUG.
+Add a ``Server-Timing`` header (W3C) to extended responses, with the time that
+the filter took in milliseconds, the number of servers, and the number of cells
+that were queried. All clients see it. The log has the same figures at level
+DEBUG.
 """),
     ),
 ]
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Return ``[(group, options)]``, as oslo.config's generator asks for."""
+    """Return ``[(group, options)]`` for oslo.config's generator."""
     return [(GROUP, copy.deepcopy(OPTS))]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts of others, as a line of the log can hold them."""
+"""Untrusted text in log messages."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Return a text with everything escaped that is not printable.
+    """Escape what is not printable in untrusted text.
 
-    Names and URLs of cells, and what a server says, may have been written by
-    anybody: a newline in them is not to begin a line of the log.
+    A newline in the name of a cell, or in an error message of a database
+    server, must not begin a new line of the log.
     """
     if text.isprintable():
         return text

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one filter is configured with.
+"""The settings of one filter, from its options.
 
-An option may stand in ``[extended_status]`` of an oslo.config file or in the
-filter's own section of the paste file, which wins for that filter alone.
+An option can be set in ``[extended_status]`` of an oslo.config file, or in the
+filter's section of the paste file, which takes precedence for that filter.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -21,26 +20,23 @@ from nova_ext_sts.opts import GROUP, OPTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: Read by oslo.middleware's base class, in the filter's section or [DEFAULT].
+#: The options of oslo.middleware's base class, in the filter's section or in
+#: [DEFAULT].
 PASTE_OPTIONS = frozenset(
     ("oslo_config_project", "oslo_config_file", "oslo_config_program")
 )
 
 
-#: How an error calls it.
-OWN_SECTION = "in the section of the filter"
-
-
 class ConfigurationError(ValueError):
-    """The filter's configuration cannot work; the message says what to do."""
+    """The configuration is invalid. The message names option and fix."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Database:
-    """How one database is to be read; ``repr`` keeps the URL's secrets."""
+    """The settings of one database; ``repr`` hides the secrets of the URL."""
 
     name: str
-    #: The filter's option that can name its URL.
+    #: The filter's option for its URL.
     option: str = "connection"
     url: str = dataclasses.field(repr=False)
     #: Appended to the URL's query, ``a=1&b=2``.
@@ -53,19 +49,18 @@ class Database:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one filter was configured with. Nothing here changes later."""
+    """The settings of one filter."""
 
     calls: frozenset[str]
     announce: bool
     record_source: str
-    #: The instances' database, or None where none is configured.
+    #: The instances' database; None if it is not configured.
     database: Database | None
-    #: Nova's API database, or None where none is configured.
+    #: Nova's API database; None if it is not configured.
     api_database: Database | None
-    #: What holds for every cell that is read with the URL in its mapping.
+    #: For every cell that uses the URL in its mapping.
     mapped_cell: Database
-    #: The cells that are read with a URL of the operator's: {name or uuid:
-    #: URL}.
+    #: The URLs in ``cell_connection``, by the cell's name or uuid.
     cell_connections: Mapping[str, str] = dataclasses.field(repr=False)
     timeout: float
     on_error: str
@@ -73,120 +68,113 @@ class Settings:
     overwrite: bool
     max_body_size: int
     server_timing: bool
-    #: The oslo.config object, for a record source that has options of its
-    #: own.
+    #: For record sources with options that are not the filter's.
     conf: cfg.ConfigOpts = dataclasses.field(repr=False)
 
 
 def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
     """Return the settings of one filter.
 
-    :param conf: where ``[extended_status]``, ``[database]`` and
-        ``[api_database]`` are read
-    :param local: the filter's own options, as text or as values, from its
-        section of the paste file
-    :raises ConfigurationError: an option is unknown or its value is bad
+    :param conf: the configuration with ``[extended_status]``, ``[database]``
+        and ``[api_database]``
+    :param local: the options in the filter's section of the paste file, as
+        text or as values
+    :raises ConfigurationError: an option is unknown or invalid
     """
     conf.register_opts(OPTS, group=GROUP)
     values = _values(conf, local)
-    own, api = values["connection"], values["api_connection"]
-    nova = _nova_database(conf, "database", "instances' database", values)
-    nova_api = _nova_database(conf, "api_database", "API database", values)
-    database = _owned(nova, own) if own else nova
-    api_database = _owned(nova_api, api) if api else nova_api
+    url, api_url = values.pop("connection"), values.pop("api_connection")
+    cells = values.pop("cell_connection")
+    max_connections = values.pop("max_connections")
+    common = Database(
+        name="",
+        url="",
+        max_connections=max_connections,
+        timeout=values["timeout"],
+    )
+    nova = _nova_database(conf, "database", common)
+    database = _with_url(nova, url)
+    api_database = _with_url(
+        _nova_database(conf, "api_database", common), api_url
+    )
+    if not values["record_source"]:
+        is_single = (url and not api_url and not cells) or not api_database
+        values["record_source"] = "database" if is_single else "cells"
     return Settings(
-        calls=frozenset(values["calls"]),
-        announce=values["announce"],
-        record_source=values["record_source"]
-        or _record_source(own, api or values["cell_connection"], api_database),
-        database=database if database.url else None,
-        api_database=api_database if api_database.url else None,
+        **values | {"calls": frozenset(values["calls"])},
+        database=database,
+        api_database=api_database,
         mapped_cell=dataclasses.replace(
             nova, url="", option="cell_connection"
         ),
-        cell_connections=_cell_connections(values["cell_connection"]),
-        timeout=values["timeout"],
-        on_error=values["on_error"],
-        missing_record=values["missing_record"],
-        overwrite=values["overwrite"],
-        max_body_size=values["max_body_size"],
-        server_timing=values["server_timing"],
+        cell_connections=_cell_connections(cells),
         conf=conf,
     )
 
 
 def _values(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every option's value, the filter's own before the file's."""
+    """Return the values of all options; ``local`` takes precedence."""
     options = {opt.name: opt for opt in OPTS}
     unknown = local.keys() - options.keys() - PASTE_OPTIONS
     if unknown:
         raise ConfigurationError(
-            f"Unknown option {_enumeration(unknown)} {OWN_SECTION}: the "
-            f"options are {_enumeration(options)}."
+            f"Unknown option {', '.join(sorted(unknown))} in the filter's "
+            f"section: the options are {', '.join(options)}."
         )
     values = {}
     for name, opt in options.items():
         try:
-            # Never set_override: the configuration is shared, and a second
-            # filter would inherit it.
+            # Not set_override: other filters share the configuration.
             values[name] = _value(opt, conf, local.get(name))
-        except (
-            AttributeError,
-            OverflowError,
-            TypeError,
-            ValueError,
-            cfg.Error,
-        ) as error:
-            place = OWN_SECTION if name in local else f"of [{GROUP}]"
-            # A secret may stand in the value that the error repeats.
-            why = "write a $ as $$" if opt.secret else said(error)
+        except (AttributeError, TypeError, ValueError, cfg.Error) as error:
+            place = (
+                "in the filter's section" if name in local else f"of [{GROUP}]"
+            )
+            # The error's text repeats the value, which may be a password.
+            reason = "write $ as $$" if opt.secret else reason_of(error)
             raise ConfigurationError(
-                f"Bad value for the option {name} {place}: {why}."
+                f"Bad value for the option {name} {place}: {reason}."
             ) from None
     return values
 
 
-def said(error: Exception) -> str:
-    """Return what an error of oslo.config's says, without what a file does.
-
-    A line that does not parse may hold a password.
-    """
+def reason_of(error: Exception) -> str:
+    """Return the text of oslo.config's error without secrets."""
     if isinstance(error, cfg.ConfigFileParseError):
+        # The text repeats the line.
         line = re.search(r"at \S*?:(\d+)", str(error))
         where = f" at line {line[1]}" if line else ""
         return f"{error.config_file} does not parse{where}"
-    # Of where a value stands, the file.
+    # The location's detail is the name of the file.
     return re.sub(r"LocationInfo\(.*?, detail='(.*?)'\)", r"\1", str(error))
 
 
-def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, given: Any) -> Any:
-    """Return one option's value, from the filter's own section or the file.
+def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, local: Any) -> Any:
+    """Return the value of one option.
 
-    :param given: what the filter's own section says, or None
+    :param local: the value in the filter's section, or None
     """
-    if given is None:
+    if local is None:
         value = conf[GROUP][opt.name]
     elif opt.multi:
-        lines = given.splitlines() if isinstance(given, str) else given
+        lines = local.splitlines() if isinstance(local, str) else local
         value = [line.strip() for line in lines if line.strip()]
     else:
-        # oslo.config's types parse text; a keyword may be a value.
-        is_scalar = isinstance(given, bool | int | float)
-        value = opt.type(str(given) if is_scalar else given)
+        # The types of oslo.config parse text; Python code passes values.
+        is_scalar = isinstance(local, bool | int | float)
+        value = opt.type(str(local) if is_scalar else local)
     if value is None and opt.default is not None:
         raise ValueError("it is empty")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number of seconds")
     return value
 
 
 def _nova_database(
-    conf: cfg.ConfigOpts, group: str, name: str, values: Mapping[str, Any]
+    conf: cfg.ConfigOpts, group: str, common: Database
 ) -> Database:
-    """Return what a database group of Nova's says; its URL may be empty."""
+    """Return the settings in one of Nova's groups; the URL may be empty."""
     if group not in conf or "connection" not in conf[group]:
-        # Nova has not registered it. A copy for each group, since oslo.config
-        # resolves an option's deprecated names once for each object.
+        # Nova has not registered its options. Each group has a copy, because
+        # an option caches its deprecated names.
         conf.register_opts(
             copy.deepcopy(db_options.database_opts), group=group
         )
@@ -197,58 +185,43 @@ def _nova_database(
         try:
             return conf[group][option]
         except (cfg.Error, ValueError):
-            # What the error says may repeat a URL.
+            # The error's text may repeat the URL.
             raise ConfigurationError(
-                f"Bad value for the option {option} of [{group}]: write a $ "
-                "as $$, and mind the option's type."
+                f"Bad value for the option {option} of [{group}]: write $ as "
+                "$$, and use a value of the option's type."
             ) from None
 
-    return Database(
-        name=name,
-        option="connection" if group == "database" else "api_connection",
+    is_api = group == "api_database"
+    return dataclasses.replace(
+        common,
+        name="API database" if is_api else "instances' database",
+        option="api_connection" if is_api else "connection",
         url=value("connection") or "",
         parameters=value("connection_parameters") or "",
         recycle=value("connection_recycle_time", 3600),
         wsrep_sync_wait=value("mysql_wsrep_sync_wait"),
-        max_connections=values["max_connections"],
-        timeout=values["timeout"],
     )
 
 
-def _owned(nova: Database, url: str) -> Database:
-    """Return a database with a URL of the operator's own.
+def _with_url(nova: Database, url: str | None) -> Database | None:
+    """Return a database with the URL in the filter's option, if any.
 
-    ``connection_parameters`` belong to the URL beside which they stand.
+    ``connection_parameters`` apply only to the URL in the same group.
     """
-    return dataclasses.replace(nova, url=url, parameters="")
-
-
-def _record_source(
-    own: str | None, cells: str | list[str] | None, api_database: Database
-) -> str:
-    """Return the source to choose where none is named.
-
-    :param cells: what is set here that only the source ``cells`` reads
-    """
-    if own and not cells:
-        return "database"
-    return "cells" if api_database.url else "database"
+    if url:
+        return dataclasses.replace(nova, url=url, parameters="")
+    return nova if nova.url else None
 
 
 def _cell_connections(entries: Iterable[str]) -> dict[str, str]:
     connections = {}
     for entry in entries:
-        cell, equals, url = entry.partition("=")
-        # A URL without a name may have an = in its query.
-        is_named = cell.strip() and "://" not in cell
-        if not (is_named and equals and url.strip()):
+        cell, _, url = (part.strip() for part in entry.partition("="))
+        # A URL without a name can have a = in its query.
+        if not cell or not url or "://" in cell:
             raise ConfigurationError(
                 f"Bad value for the option cell_connection of [{GROUP}]: "
                 "write NAME_OR_UUID=URL."
             )
-        connections[cell.strip()] = url.strip()
+        connections[cell] = url
     return connections
-
-
-def _enumeration(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A paste file: the filters that this package creates, and the pipelines.
+"""Filters and pipelines in a paste file.
 
-It is read, not loaded: most of what it names can be imported only where the
-service runs. Pipelines are its [pipeline:…] sections, and the lines of Nova's
-composites, one for each way of authentication.
+The file is parsed and not loaded, because most of what it names can be
+imported only where the service runs. Pipelines are the ``[pipeline:…]``
+sections, and the lines of Nova's composites, one per ``auth_strategy``.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Pipeline(NamedTuple):
     title: str
     filters: list[str]
     #: Whether the application is Nova's Compute API.
-    is_novas: bool
+    is_nova: bool
 
 
 class PasteFile:
-    """One paste file.
+    """A paste file.
 
     :raises ConfigurationError: it cannot be read
     """
@@ -47,10 +47,10 @@ class PasteFile:
             self._loader = loadwsgi.ConfigLoader(path)
             self._parser = self._loader.parser
             self.pipelines = list(self._pipelines())
-            #: The names of the filters that this package creates.
+            #: The names of this package's filters.
             self.filters = self._filters()
         except (OSError, UnicodeError, configparser.Error) as error:
-            # from None: what the parser says may hold a password.
+            # from None: the parser's error may contain a password.
             raise ConfigurationError(
                 f"The paste file {path} cannot be read: {_reason(error)}."
             ) from None
@@ -63,15 +63,14 @@ class PasteFile:
         try:
             context = self._loader.get_context(loadwsgi.FILTER, name)
         except Exception as error:
-            # What paste raises depends on the file.
+            # Paste raises many types of errors.
             raise ConfigurationError(
                 f"paste cannot load it ({_reason(error)}): write "
                 f"paste.filter_factory = {FACTORY}, and % as %%."
             ) from None
         shared = context.global_conf
         options = {name: shared[name] for name in PASTE_OPTIONS & set(shared)}
-        options.update(context.local_conf)
-        return options
+        return {**options, **context.local_conf}
 
     def _pipelines(self) -> Iterator[Pipeline]:
         for title in self._parser.sections():
@@ -94,7 +93,7 @@ class PasteFile:
     def _filters(self) -> list[str]:
         titles = [title.partition(":") for title in self._parser.sections()]
         names = [name.strip() for kind, _, name in titles if kind == "filter"]
-        # A pipeline may name a factory itself: egg:nova-ext-sts#…
+        # A pipeline can name a factory directly, as egg:nova-ext-sts#….
         names += itertools.chain(*(each.filters for each in self.pipelines))
         return [
             name
@@ -103,23 +102,22 @@ class PasteFile:
         ]
 
     def _factory(self, kind: Any, name: str) -> str:
-        """Return what creates a filter or an application.
+        """Return the factory of a filter or an application.
 
         :param kind: paste's FILTER or APP
         """
         try:
-            section = self._parser[
-                self._loader.find_config_section(kind, name)
-            ]
+            title = self._loader.find_config_section(kind, name)
         except LookupError:
             return name
+        section = self._parser[title]
         options = ("use", *itertools.chain(*kind.egg_protocols))
         factories = (section[each] for each in options if each in section)
         return self._factory(kind, next(factories, ""))
 
 
 def _reason(error: Exception) -> str:
-    """Return an error as one line without the text of the file."""
+    """Return an error as one line without text of the file."""
     if isinstance(error, configparser.InterpolationError):
         return f"bad % in {error.option} of [{error.section}]"
     if isinstance(error, configparser.Error):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command ``nova-ext-sts-status upgrade check``.
 
-It exits as ``nova-status`` does: with 0, with 1 for warnings, with 2 for
-failures, and with 255 if the configuration cannot be read.
+The exit codes are those of ``nova-status``: 0, 1 for warnings, 2 for failures,
+and 255 if the configuration cannot be read.
 """
 
 from __future__ import annotations
@@ -25,20 +25,14 @@ from nova_ext_sts.opts import GROUP, OPTS
 from nova_ext_sts.printable import printable
 from nova_ext_sts.records.engine import new_engine
 from nova_ext_sts.records.mappings import NO_SUCH_CELL, URLS
-from nova_ext_sts.settings import ConfigurationError, said
+from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from nova_ext_sts.records import (
-        Checked,
-        Reading,
-        RecordSource,
-        RecordsUnavailable,
-    )
+    from nova_ext_sts.records import Checked, Reading, RecordSource
     from nova_ext_sts.settings import Settings
 
-    #: What a sentence makes of its check, and the sentence.
     Finding = tuple[Code, str]
 
 SUCCESS, WARNING, FAILURE = Code
@@ -46,22 +40,21 @@ SUCCESS, WARNING, FAILURE = Code
 CLI_OPTS = [
     cfg.StrOpt(
         "paste-file",
-        help="The paste file with the filter; by default Nova's own, which "
-        "[wsgi] api_paste_config names.",
+        help="The paste file with the filter. If unset, Nova's option [wsgi] "
+        "api_paste_config names it.",
     ),
 ]
-#: Nova's own option, where Nova has not registered it.
+#: Nova's option; the command does not import Nova, which registers it.
 WSGI_OPTS = [cfg.StrOpt("api_paste_config", default="api-paste.ini")]
 
-#: libpq was told another process than this, if there is a pooler.
-_BACKEND = "SELECT pg_backend_pid()"
-
-#: What to do about an error of a database.
-_ADVICE: dict[type[Exception], str] = {
+#: The fix for an error of a database.
+_FIXES: dict[type[Exception], str] = {
     records.Unreachable: "check that it runs, and its URL (option {option})",
     records.AccessDenied: "grant its user SELECT on {columns}",
     records.SchemaMismatch: "bring Nova's schema up to date with nova-manage",
 }
+
+_NO_SOURCE = "Not checked: there is no record source, see Configuration."
 
 
 def main(
@@ -69,85 +62,52 @@ def main(
 ) -> int:
     """Run the command, and return its exit code.
 
-    :param argv: the arguments, if not those of the process
-    :param conf: what to read the configuration with, if not the global one
+    :param argv: the arguments; those of the process by default
+    :param conf: reads the configuration; the global object by default
     """
     conf = conf or cfg.CONF
-    # The findings are printed; Python would print the log messages, too.
+    # The results are printed; logging would print its messages to stderr.
     logging.getLogger().addHandler(logging.NullHandler())
     conf.register_cli_opts(CLI_OPTS)
     conf.register_opts(WSGI_OPTS, group="wsgi")
     arguments = list(sys.argv[1:] if argv is None else argv)
     stdout: Any = sys.stdout
     if hasattr(stdout, "reconfigure"):
-        # A cell may have a name that the terminal cannot show.
+        # The terminal may not be able to show the name of a cell.
         stdout.reconfigure(errors="backslashreplace")
     try:
         return upgradecheck.main(conf, "nova", Checks(conf), arguments)
-    except (cfg.Error, OSError, UnicodeError) as error:
-        is_text = not isinstance(error, UnicodeError)
-        why = said(error).rstrip(".") if is_text else "it is not in UTF-8"
-        print(f"The configuration cannot be read: {why}.", file=sys.stderr)
-        return 255
+    except UnicodeError:
+        reason = "it is not encoded in UTF-8"
+    except (cfg.Error, OSError) as error:
+        reason = settings.reason_of(error).rstrip(".")
+    print(f"The configuration cannot be read: {reason}.", file=sys.stderr)
+    return 255
 
 
-class Site:
-    """A site's paste file, and the record sources of its filters."""
-
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self.paste_file: PasteFile | None = None
-        #: By the section that configures the filter.
-        self.sources: dict[str, tuple[Settings, RecordSource]] = {}
-        #: What cannot work.
-        self.faults: list[str] = []
-        path = conf.paste_file or conf.find_file(conf.wsgi.api_paste_config)
-        try:
-            self.paste_file = file = PasteFile(path) if path else None
-        except ConfigurationError as error:
-            self.faults.append(str(error))
-            file = None
-        for name in (file and file.filters) or [""]:
-            title = f"[filter:{name}]" if name else f"[{GROUP}]"
-            try:
-                options = file.options(name) if file and name else {}
-                # As oslo.middleware chooses it.
-                is_own = "oslo_config_project" in options
-                own = base.ConfigurableMiddleware(None, options).oslo_conf
-                found = settings.read(own if is_own else conf, options)
-                self.sources[title] = found, records.load(found)
-            except (ConfigurationError, cfg.Error) as error:
-                self.faults.append(f"{title}: {said(error)}")
-        #: The oslo.config objects that the filters read.
-        self.confs = [each.conf for each, _ in self.sources.values()] or [conf]
-
-
-def _reported(
+def _check(
     check: Callable[[Checks], Iterator[Finding]],
 ) -> Callable[[Checks], upgradecheck.Result]:
-    """Return a check whose result is all of its findings."""
+    """Combine the findings of a check into one result, the worst first."""
 
     def run(checks: Checks) -> upgradecheck.Result:
         try:
-            findings = list(check(checks))
+            findings = list(dict.fromkeys(check(checks)))
         except Exception as error:
-            # Its text may hold a password.
-            findings = [_unchecked(f"{type(error).__name__} was raised")]
-        # The worst first, and each once.
-        findings = sorted(dict.fromkeys(findings), key=lambda each: -each[0])
+            # The text of an unknown error may contain a password.
+            name = type(error).__name__
+            findings = [(WARNING, f"Not checked: {name} was raised.")]
+        findings.sort(key=lambda each: -each[0])
         details = " ".join(printable(text) for _, text in findings)
         return upgradecheck.Result(findings[0][0], details)
 
     return run
 
 
-def _unchecked(why: str) -> Finding:
-    return WARNING, f"Not checked: {why}."
-
-
 class Checks(upgradecheck.UpgradeCommands):
     """The checks of ``upgrade check``.
 
-    :param conf: the configuration, which is read after the command line
+    :param conf: the configuration, read by ``upgradecheck.main``
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -165,6 +125,7 @@ class Checks(upgradecheck.UpgradeCommands):
             for checked in records.check(source, each.timeout)
         ]
 
+    @_check
     def _configuration(self) -> Iterator[Finding]:
         site = self._site
         if not self._conf.config_file and not self._conf.config_dir:
@@ -177,9 +138,10 @@ class Checks(upgradecheck.UpgradeCommands):
         for conf in site.confs:
             yield from _unknown_options(conf)
 
+    @_check
     def _databases(self) -> Iterator[Finding]:
         if not self._checked:
-            yield _unchecked("there is no record source, see Configuration")
+            yield WARNING, _NO_SOURCE
         for checked in self._checked:
             if checked.errors:
                 yield from _failures(checked)
@@ -187,18 +149,22 @@ class Checks(upgradecheck.UpgradeCommands):
                 yield SUCCESS, f"{_title(checked.reading)} can be read."
                 yield from _pooler(checked.reading)
 
+    @_check
     def _cells(self) -> Iterator[Finding]:
-        cells = {
-            each.reading.name: each
+        options = {each.reading.option for each in self._checked}
+        cells = [
+            each
             for each in self._checked
             if each.reading.option == "cell_connection"
             and each.reading.fault != NO_SUCH_CELL
-        }
-        down = {name: each for name, each in cells.items() if each.errors}
-        for name, each in down.items():
-            reasons = _reasons(each, each.errors)
-            yield FAILURE, f"Servers in {name} get no states: {reasons}."
-        options = {each.reading.option for each in self._checked}
+        ]
+        down = [each for each in cells if each.errors]
+        for each in down:
+            reasons = "; ".join(dict.fromkeys(_reasons(each)))
+            yield (
+                FAILURE,
+                f"Servers in {each.reading.name} get no states: {reasons}.",
+            )
         if cells:
             readable = len(cells) - len(down)
             yield SUCCESS, f"{readable} of {len(cells)} cells can be read."
@@ -211,31 +177,66 @@ class Checks(upgradecheck.UpgradeCommands):
         elif options:
             yield SUCCESS, "The record source reads no cells."
         else:
-            yield _unchecked("there is no record source, see Configuration")
+            yield WARNING, _NO_SOURCE
 
+    @_check
     def _policy(self) -> Iterator[Finding]:
         for conf in self._site.confs:
-            yield from _policy_of(conf)
+            yield from _policy_findings(conf)
 
+    @_check
     def _pipeline(self) -> Iterator[Finding]:
         if self._site.paste_file:
-            yield from _places(self._site.paste_file)
+            yield from _pipeline_findings(self._site.paste_file)
         else:
-            yield _unchecked("no paste file was read, see --paste-file")
+            yield (
+                WARNING,
+                "Not checked: no paste file was read, see --paste-file.",
+            )
 
     _upgrade_checks = (
-        ("Configuration", _reported(_configuration)),
-        ("Databases", _reported(_databases)),
-        ("Cells", _reported(_cells)),
-        ("Policy", _reported(_policy)),
-        ("Pipeline", _reported(_pipeline)),
+        ("Configuration", _configuration),
+        ("Databases", _databases),
+        ("Cells", _cells),
+        ("Policy", _policy),
+        ("Pipeline", _pipeline),
     )
 
 
+class Site:
+    """A site's paste file, and the record sources of its filters."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self.paste_file: PasteFile | None = None
+        #: By the title of the section that configures the filter.
+        self.sources: dict[str, tuple[Settings, RecordSource]] = {}
+        #: Errors of the configuration.
+        self.faults: list[str] = []
+        path = conf.paste_file or conf.find_file(conf.wsgi.api_paste_config)
+        try:
+            self.paste_file = file = PasteFile(path) if path else None
+        except ConfigurationError as error:
+            self.faults.append(str(error))
+            file = None
+        for name in (file and file.filters) or [""]:
+            title = f"[filter:{name}]" if name else f"[{GROUP}]"
+            try:
+                options = file.options(name) if file and name else {}
+                # As oslo.middleware does when the filter is loaded.
+                is_own = "oslo_config_project" in options
+                own = base.ConfigurableMiddleware(None, options).oslo_conf
+                found = settings.read(own if is_own else conf, options)
+                self.sources[title] = found, records.load(found)
+            except (ConfigurationError, cfg.Error) as error:
+                self.faults.append(f"{title}: {settings.reason_of(error)}")
+        #: The oslo.config objects of the filters.
+        self.confs = [each.conf for each, _ in self.sources.values()] or [conf]
+
+
 def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
-    """Yield the options of [extended_status] that oslo.config ignores."""
+    """Yield the options in [extended_status] that oslo.config ignores."""
     conf.register_opts(OPTS, group=GROUP)
-    # A record source may have options there, too.
+    # Including those that a record source has registered.
     known = list(conf[GROUP])
     files = [Path(file) for file in conf.config_file]
     for directory in conf.config_dir:
@@ -244,10 +245,12 @@ def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(str(file), sections).parse()
         for name in sorted(sections.get(GROUP, {}).keys() - set(known)):
-            near = difflib.get_close_matches(name, known, 1, 0.75)
-            advice = f"write {near[0]}" if near else "remove it"
-            text = f"Unknown option {name} in [{GROUP}] of {file}: {advice}."
-            yield FAILURE, text
+            similar = difflib.get_close_matches(name, known, 1, 0.75)
+            fix = f"write {similar[0]}" if similar else "remove it"
+            yield (
+                FAILURE,
+                f"Unknown option {name} in [{GROUP}] of {file}: {fix}.",
+            )
 
 
 def _title(reading: Reading) -> str:
@@ -255,47 +258,47 @@ def _title(reading: Reading) -> str:
     return f"{title[:1].upper()}{title[1:]}"
 
 
-def _reasons(checked: Checked, errors: Sequence[RecordsUnavailable]) -> str:
-    """Return the reasons of errors, without the name that they begin with."""
+def _reasons(checked: Checked) -> list[str]:
+    """Return the reasons of the errors, without the database's name."""
     database = checked.reading.database
     name = f"{database.settings.name}: " if database else ""
-    reasons = (each.reason.removeprefix(name).rstrip(".") for each in errors)
-    return "; ".join(dict.fromkeys(reasons))
+    return [
+        error.reason.removeprefix(name).rstrip(".") for error in checked.errors
+    ]
 
 
 def _failures(checked: Checked) -> Iterator[Finding]:
-    """Yield what is wrong with a database, and what to do."""
-    reading, errors = checked
+    """Yield the errors of a database, with their fixes."""
+    reading = checked.reading
     columns = ", ".join(
         f"{select.table} ({', '.join(select.columns)})"
         for select in reading.selects
     )
     if URLS in reading.selects:
         columns += ", or set cell_connection for every cell"
-    for kind in dict.fromkeys(map(type, errors)):
-        reasons = _reasons(checked, [e for e in errors if type(e) is kind])
-        advice = _ADVICE.get(kind, "find the cause there")
-        advice = advice.format(option=reading.option, columns=columns)
-        advice = "" if reading.fault else f": {advice}"
-        yield (
-            FAILURE,
-            f"{_title(reading)} cannot be read: {reasons}{advice}.",
-        )
+    for error, reason in zip(checked.errors, _reasons(checked), strict=True):
+        text = f"{_title(reading)} cannot be read: {reason}"
+        if not reading.fault:
+            fix = _FIXES.get(type(error), "see the error of the server")
+            fix = fix.format(option=reading.option, columns=columns)
+            text = f"{text}: {fix}"
+        yield FAILURE, f"{text}."
 
 
 def _pooler(reading: Reading) -> Iterator[Finding]:
-    """Yield whether a pooler between the filter and PostgreSQL will do."""
+    """Yield how a pooler in front of PostgreSQL shares its connections."""
     database = reading.database
     if database is None or database.url.get_backend_name() != "postgresql":
         return
     engine = new_engine(database.settings, database.url)
     with engine.connect() as one, engine.connect() as other:
         connection: Any = one.connection.dbapi_connection
-        told = connection.info.backend_pid
+        # A pooler announces another process than the one that answers.
+        announced = connection.info.backend_pid
         pids = {
-            (
-                one.exec_driver_sql(_BACKEND).scalar(),
-                other.exec_driver_sql(_BACKEND).scalar(),
+            tuple(
+                each.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+                for each in (one, other)
             )
             for _ in range(3)
         }
@@ -304,28 +307,32 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
     if len(pids) > 1 or first == second:
         yield (
             WARNING,
-            f"{title} is behind a pooler that shares server connections "
-            "between clients, so that the settings of a session reach others: "
-            "set its pool_mode to session.",
+            f"{title} is behind a pooler that shares connections between "
+            "clients, so that session settings reach other clients: set its "
+            "pool_mode to session.",
         )
-    elif first != told:
+    elif first != announced:
         yield SUCCESS, f"{title} is behind a pooler in session mode."
 
 
-def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
+def _policy_findings(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     enforcer = policy.new_enforcer(conf)
     try:
         enforcer.load_rules()
     except Exception as error:
         reason = " ".join(str(error).split())
-        yield FAILURE, f"Nobody gets states: {reason}"
+        yield (
+            FAILURE,
+            f"The policy cannot be loaded, so that nobody gets states: "
+            f"{reason}",
+        )
         return
     names = (enforcer.policy_file, *conf.oslo_policy.policy_dirs)
     found = ", ".join(filter(None, map(conf.find_file, names)))
-    source = f"set in {found}" if found else f"no {names[0]} found"
+    origin = f"set in {found}" if found else f"no {names[0]} found"
     check = str(enforcer.rules[policy.RULE])
-    who = ": everybody gets states" if check == "@" else ""
-    yield SUCCESS, f'{policy.RULE} is "{check}" ({source}){who}.'
+    effect = ": everybody gets states" if check == "@" else ""
+    yield SUCCESS, f'{policy.RULE} is "{check}" ({origin}){effect}.'
     for name, rule in enforcer.file_rules.items():
         if str(rule.check) == "!" != rule.check_str:
             yield (
@@ -336,10 +343,10 @@ def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         elif (
             "extended_status" in name.replace("-", "_") and name != policy.RULE
         ):
-            text = (
-                f"The policy rule {name} has no effect: write {policy.RULE}."
+            yield (
+                WARNING,
+                f"The policy rule {name} has no effect: write {policy.RULE}.",
             )
-            yield WARNING, text
     if not enforcer.check_rules():
         yield (
             WARNING,
@@ -348,28 +355,27 @@ def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         )
 
 
-def _places(file: PasteFile) -> Iterator[Finding]:
-    """Yield where the filter is in each pipeline, and where it is not."""
+def _pipeline_findings(file: PasteFile) -> Iterator[Finding]:
     if not file.filters:
         yield (
             FAILURE,
             f"No section of {file.path} creates the filter: add "
             f"[filter:extended_status] with paste.filter_factory = {FACTORY}.",
         )
-    last = "right before the application"
+    place = "right before the application"
     extended = []
-    for title, filters, is_novas in file.pipelines:
-        inner = [name for name in filters if name in file.filters][-1:]
-        if inner:
+    for title, filters, is_nova in file.pipelines:
+        own = [name for name in filters if name in file.filters][-1:]
+        if own:
             extended.append(title)
         # Nova ships pipelines without Keystone beside those with it.
-        elif is_novas and "noauth" not in title:
-            yield WARNING, f"{title} lacks the filter: add it {last}."
-        if inner and filters[-1:] != inner:
+        elif is_nova and "noauth" not in title:
+            yield WARNING, f"{title} lacks the filter: add it {place}."
+        if own and filters[-1:] != own:
             yield (
                 WARNING,
-                f"In {title}, {filters[-1]} comes after {inner[0]}: move "
-                f"{inner[0]} {last}.",
+                f"In {title}, {filters[-1]} comes after {own[0]}: move "
+                f"{own[0]} {place}.",
             )
     if extended:
         titles = ", ".join(extended)
@@ -378,5 +384,5 @@ def _places(file: PasteFile) -> Iterator[Finding]:
         yield (
             FAILURE,
             f"No pipeline of {file.path} contains {file.filters[0]}: add it "
-            f"{last}.",
+            f"{place}.",
         )

@@ -1,4 +1,4 @@
-"""Texts of others in the log."""
+"""Untrusted text in log messages."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ from nova_ext_sts.printable import printable
         ("\x1b[2J\u2028\x00", "\\x1b[2J\\u2028\\x00"),
     ],
 )
-def test_text_stays_in_its_line(text: str, line: str) -> None:
+def test_text_cannot_begin_a_line_or_control_a_terminal(text: str, line: str) -> None:
     assert printable(text) == line
