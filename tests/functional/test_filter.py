@@ -313,7 +313,7 @@ def test_missing_record_null_gives_nulls(connection: str) -> None:
         answering(body), connection=connection, missing_record="null"
     )
     nulls = dict.fromkeys(
-        (f"OS-EXT-STS:{name}_state" for name in ("vm", "task", "power"))
+        f"OS-EXT-STS:{name}_state" for name in ("vm", "task", "power")
     )
     assert client.get("/servers").json["servers"] == [
         json.loads(EXTENDED_SHOW)["server"],

@@ -1,4 +1,4 @@
-"""The sample of the configuration, and oslo.config's tools."""
+"""The sample configuration file, with the tools of oslo.config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_sample_is_what_the_generator_writes() -> None:
+def test_sample_is_up_to_date() -> None:
     done = run("oslo-config-generator")
     assert done.returncode == 0, done.stderr
     assert done.stdout == SAMPLE.read_text()
@@ -30,7 +30,7 @@ def test_validator_accepts_the_sample() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_validator_names_a_mistyped_option(tmp_path: Path) -> None:
+def test_validator_reports_an_unknown_option(tmp_path: Path) -> None:
     file = tmp_path / "site.conf"
     file.write_text("[extended_status]\nconection = x\n")
     done = run("oslo-config-validator", "--input-file", str(file))

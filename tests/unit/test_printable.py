@@ -15,5 +15,7 @@ from nova_ext_sts.printable import printable
         ("\x1b[2J\u2028\x00", "\\x1b[2J\\u2028\\x00"),
     ],
 )
-def test_text_cannot_begin_a_line_or_control_a_terminal(text: str, line: str) -> None:
+def test_text_begins_no_line_and_controls_no_terminal(
+    text: str, line: str
+) -> None:
     assert printable(text) == line

@@ -123,7 +123,9 @@ def test_default_record_source_depends_on_the_known_databases(
     nova: dict[str, str],
     name: str,
 ) -> None:
-    sections = [f"[{group}]\nconnection = {url}" for group, url in nova.items()]
+    sections = [
+        f"[{group}]\nconnection = {url}" for group, url in nova.items()
+    ]
     conf = configured("\n".join(sections))
     assert settings.read(conf, local).record_source == name
 
@@ -300,7 +302,12 @@ def test_error_names_the_package_of_a_missing_driver(
 
 
 def test_values_need_not_be_text() -> None:
-    local = {"overwrite": 1, "announce": False, "timeout": 1, "calls": ("show",)}
+    local = {
+        "overwrite": 1,
+        "announce": False,
+        "timeout": 1,
+        "calls": ("show",),
+    }
     found = settings.read(cfg.ConfigOpts(), local)
     assert found.overwrite is True
     assert found.announce is False
