@@ -1,4 +1,4 @@
-"""Databases and record sources of the functional tests."""
+"""Databases, users and record sources of the functional tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts.records import RecordSource
+from tests.support.cells import Cells
+from tests.support.databases import made
 from tests.support.distributions import installed
+from tests.support.readers import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.databases import Database
@@ -22,6 +25,21 @@ def connection(sqlite: Database) -> str:
     """Return the URL of a database with the record of server a."""
     sqlite.insert_instances([("a", "active", "rebooting", 1)])
     return sqlite.url
+
+
+@pytest.fixture
+def cells(new_database: Callable[[], Database]) -> Cells:
+    """Return cells v2 with the cells cell0 and cell1."""
+    return Cells(new_database)
+
+
+@pytest.fixture
+def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
+    """Create the database user of the documentation."""
+    with made(system, tmp_path):
+        reader = Reader(system)
+    yield reader
+    reader.drop()
 
 
 @pytest.fixture

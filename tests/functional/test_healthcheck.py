@@ -11,11 +11,11 @@ from oslo_middleware import Healthcheck
 from nova_ext_sts.records import RecordsUnavailable
 from tests.functional.conftest import raising
 from tests.support.applications import Client
-from tests.support.cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.cells import Cells
     from tests.support.databases import Database
     from tests.support.proxies import Proxy
 
@@ -57,10 +57,7 @@ def test_available_while_the_database_can_be_read(database: Database) -> None:
 
 
 @pytest.mark.parametrize("system", ["sqlite"])
-def test_details_name_the_cells_that_cannot_be_read(
-    new_database: Callable[[], Database],
-) -> None:
-    cells = Cells(new_database)
+def test_details_name_the_cells_that_cannot_be_read(cells: Cells) -> None:
     details = health(client_of(api_connection=cells.api.url)).details
     for name in ("API database", "cell cell0", "cell cell1"):
         assert name in details

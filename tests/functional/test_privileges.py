@@ -1,4 +1,4 @@
-"""The database user of the documentation can read, and do nothing else."""
+"""The database user of the documentation can read states and nothing else."""
 
 from __future__ import annotations
 
@@ -10,43 +10,14 @@ import sqlalchemy as sa
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
 from tests.support.cells import Cells, source
-from tests.support.databases import SERVERS, Database, made
-from tests.support.readers import Reader
+from tests.support.databases import SERVERS, Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from tests.support.readers import Reader
 
 ACTIVE = States("active", None, 1)
 
-
-@pytest.fixture(params=SERVERS)
-def system(request: pytest.FixtureRequest) -> str:
-    """Each system that has users."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
-    with made(system, tmp_path):
-        reader = Reader(system)
-    yield reader
-    reader.drop()
-
-
-@pytest.fixture
-def cells(reader: Reader, new_database: Callable[[], Database]) -> Cells:
-    """Cells with server a in cell1, which the user may read, b, and c."""
-    cells = Cells(new_database)
-    cells.cells["cell1"].insert_instances([("a", *ACTIVE)])
-    cells.add("a", 2)
-    cells.add("b", 1)
-    cells.add("c", None)
-    cells.add_request("c", '{"nova_object.data": {}}')
-    reader.may_read(cells.api, "api")
-    reader.may_read(cells.cells["cell1"], "instances")
-    return cells
+pytestmark = pytest.mark.parametrize("system", SERVERS)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +30,7 @@ def cells(reader: Reader, new_database: Callable[[], Database]) -> Cells:
         "SELECT instance_uuid FROM instance_mappings",
     ],
 )
-def test_user_can_read_states_and_do_nothing_else(
+def test_user_can_only_read_states(
     reader: Reader, database: Database, statement: str
 ) -> None:
     database.insert_instances([("a", *ACTIVE)])
@@ -74,44 +45,23 @@ def test_user_can_read_states_and_do_nothing_else(
         connection.execute(sa.text(statement))
 
 
-def test_column_of_urls_is_not_needed_with_cell_connection(
+def test_cell_connection_replaces_the_column_of_urls(
     reader: Reader, cells: Cells
 ) -> None:
+    cells.cells["cell1"].insert_instances([("a", *ACTIVE)])
+    for server, cell in (("a", 2), ("b", 1), ("c", None)):
+        cells.add(server, cell)
+    cells.add_request("c", '{"nova_object.data": {}}')
+    reader.may_read(cells.api, "api")
+    reader.may_read(cells.cells["cell1"], "instances")
     records = source(
         api_connection=reader.url(cells.api),
         cell_connection=f"cell1={reader.url(cells.cells['cell1'])}",
     )
     expected = {"a": ACTIVE, "c": States("building", "scheduling", 0)}
     assert records.lookup(["a", "c"]) == expected
-    # Of cell0, which is not named, the URL cannot be read.
+    # cell_connection does not name cell0, and its URL cannot be read.
     with pytest.raises(RecordsUnavailable) as raised:
         records.lookup(["a", "b", "c"])
     assert raised.value.records == expected
     assert raised.value.ids == ["b"]
-
-
-def test_template_is_filled_with_the_user(
-    reader: Reader, cells: Cells
-) -> None:
-    name = sa.engine.make_url(cells.cells["cell1"].url).database
-    cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = :url WHERE id = 2",
-        url=f"{{scheme}}://{{username}}:{{password}}@{{hostname}}/{name}",
-    )
-    reader.may_read(cells.api, "urls")
-    records = source(
-        connection=reader.url(cells.cells["cell0"]),
-        api_connection=reader.url(cells.api),
-    )
-    assert records.lookup(["a"]) == {"a": ACTIVE}
-    users = {
-        "mysql": "SELECT user FROM information_schema.processlist "
-        "WHERE db = :name",
-        "postgresql": "SELECT usename FROM pg_stat_activity "
-        "WHERE datname = :name",
-    }
-    with cells.api.connect() as connection:
-        statement = sa.text(users[connection.dialect.name])
-        assert {*connection.scalars(statement, {"name": name})} == {
-            reader.name
-        }

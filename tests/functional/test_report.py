@@ -11,12 +11,11 @@ import pytest
 from nova_ext_sts.records import Records
 from nova_ext_sts.states import States
 from tests.support.applications import JSON, Response, answering, filtered
-from tests.support.cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.databases import Database
+    from tests.support.cells import Cells
 
 LIST = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}'
 
@@ -42,9 +41,8 @@ def messages(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 @pytest.mark.parametrize("system", ["sqlite"])
 def test_cells_that_are_queried_are_counted(
-    new_database: Callable[[], Database], messages: Callable[[], list[str]]
+    cells: Cells, messages: Callable[[], list[str]]
 ) -> None:
-    cells = Cells(new_database)
     for server, cell in [("a", 1), ("b", 2), ("c", None)]:
         cells.add(server, cell)
     cells.add_request("c", '{"nova_object.data": {}}')

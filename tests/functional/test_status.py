@@ -17,13 +17,15 @@ from oslo_upgradecheck.upgradecheck import Code
 from nova_ext_sts.cmd import status
 from nova_ext_sts.policy import RULE
 from tests.functional.conftest import raising
-from tests.support.cells import Cells
 from tests.support.checks import TITLES, Check, run
-from tests.support.databases import SERVERS, Database, made
-from tests.support.readers import Reader
+from tests.support.databases import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.support.cells import Cells
+    from tests.support.databases import Database
+    from tests.support.readers import Reader
 
 SUCCESS, WARNING, FAILURE = Code
 
@@ -79,19 +81,6 @@ def site(tmp_path: Path) -> Site:
     directory = tmp_path / "etc"
     directory.mkdir()
     return Site(directory)
-
-
-@pytest.fixture
-def cells(new_database: Callable[[], Database]) -> Cells:
-    return Cells(new_database)
-
-
-@pytest.fixture
-def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
-    with made(system, tmp_path):
-        reader = Reader(system)
-    yield reader
-    reader.drop()
 
 
 def test_default_site_has_no_warning(site: Site, cells: Cells) -> None:
