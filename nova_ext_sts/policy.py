@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from importlib import metadata
@@ -101,8 +102,14 @@ class Policy:
 
     def _load(self) -> None:
         self._loaded_at = time.monotonic()
+        loader = self._loader
         try:
-            loader = self._loader = self._loader or new_enforcer(self._conf)
+            if loader is None or (
+                # For a removed file it would log an error on every load, and
+                # ignore a file that returns with its old modification time.
+                loader.policy_path and not os.path.exists(loader.policy_path)
+            ):
+                loader = self._loader = new_enforcer(self._conf)
             loader.load_rules()
         except cfg.NotInitializedError:
             return

@@ -215,9 +215,21 @@ def test_changed_policy_is_loaded(
     for check, seen in (("!", False), ("@", True), ("role:x", False)):
         site.write(json.dumps({RULE: check}), name)
         assert sees(client) is seen
-    (site.directory / name).unlink()
-    if name != "policy.d/rule.yaml":
-        assert sees(client)
+
+
+def test_removed_policy_file_is_loaded_when_it_returns(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.rule("!")
+    client = site.client()
+    assert not sees(client)
+    file = site.directory / "policy.yaml"
+    away = file.rename(site.directory / "away")
+    assert sees(client)
+    # With the same modification time.
+    away.rename(file)
+    assert not sees(client)
+    assert "not found" not in caplog.text
 
 
 def test_policy_is_not_reloaded_within_the_interval(
