@@ -148,16 +148,6 @@ def test_encoded_response_passes_unchanged(blind: dict[str, Any]) -> None:
     assert client.get("/servers") == ("200 OK", headers, b"gzipped")
 
 
-def test_invalid_body_is_logged_at_debug(
-    blind: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "nova_ext_sts")
-    filtered(answering(b"{"), **blind).get("/servers")
-    (record,) = caplog.records
-    assert record.levelno == logging.DEBUG
-    assert "unchanged" in record.getMessage()
-
-
 @pytest.mark.parametrize(
     ("content_type", "body", "extended"),
     [

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nova_ext_sts import filter_factory
-from tests.support import api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,15 +18,18 @@ if TYPE_CHECKING:
     from tests.support.databases import Database
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1000)]
-SERVERS = {
-    "servers": [
-        {"id": id_, "name": id_, "metadata": {"about": "x" * 1000}}
-        for id_ in IDS
+TEXT = "x" * 1000
+JSON = json.dumps({"servers": [{"id": id_, "name": TEXT} for id_ in IDS]})
+XML = "".join(
+    [
+        '<servers xmlns="http://docs.openstack.org/compute/api/v1.1">',
+        *(f'<server id="{id_}"><name>{TEXT}</name></server>' for id_ in IDS),
+        "</servers>",
     ]
-}
+)
 BODIES = {
-    "application/json": json.dumps(SERVERS).encode(),
-    "application/xml": api_v2.written(SERVERS),
+    "application/json": JSON.encode(),
+    "application/xml": XML.encode(),
 }
 
 

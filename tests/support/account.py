@@ -1,4 +1,4 @@
-"""Accounts of what became of a test suite's requests."""
+"""Counts of a test suite's requests and their responses."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Account:
 
 
 def servers_of(response: Response) -> list[dict[str, object]] | None:
-    """Return the servers in a list's response, or None if it is none."""
+    """Return the servers in the response to a list, or None."""
     if not response.status.startswith("200 "):
         return None
     servers: list[dict[str, object]] = json.loads(response.body)["servers"]
@@ -79,7 +79,7 @@ def is_extended(server: dict[str, object]) -> bool:
 
 
 def opened(config: pytest.Config, name: str) -> Account:
-    """Return the account of that name, for the table of this run."""
+    """Return the account of this name, a row in the table of this run."""
     accounts = config.stash.setdefault(ACCOUNTS, {})
     return accounts.setdefault(name, Account(name))
 
@@ -89,7 +89,7 @@ def report(
 ) -> None:
     """Print a table of all accounts.
 
-    :param subject: what each row is about
+    :param subject: the heading of the first column
     """
     if accounts := config.stash.get(ACCOUNTS, {}):
         terminal.section(f"responses by {subject}")

@@ -1,4 +1,4 @@
-"""Applications to stand behind the filter, and a client to stand before."""
+"""WSGI applications and a client for tests of the filter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JSON = ("Content-Type", "application/json")
 
 
 class Response(NamedTuple):
-    """A response as a server sends it: no header is made up on the way."""
+    """A response as a server sends it, without additional headers."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -39,7 +39,7 @@ class Response(NamedTuple):
 
 
 class Client:
-    """Asks an application as PEP 3333 has it."""
+    """Sends requests to an application (PEP 3333)."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -47,7 +47,7 @@ class Client:
     def get(self, path: str, **headers: str) -> Response:
         """Return the response to a GET.
 
-        :param headers: by their names in an environ, ``HTTP_…``
+        :param headers: names as in an environ, ``HTTP_…``
         """
         environ: WSGIEnvironment = {
             "SCRIPT_NAME": "",
@@ -85,9 +85,9 @@ def answering(
     status: str = "200 OK",
     asked: list[WSGIEnvironment] | None = None,
 ) -> WSGIApplication:
-    """Return an application that always answers the same.
+    """Return an application with one response for all requests.
 
-    :param headers: the response's; a JSON Content-Type if none are given
+    :param headers: of the response; a JSON Content-Type by default
     :param asked: collects the environ of each request
     """
 
@@ -103,10 +103,10 @@ def answering(
 
 
 def filtered(application: WSGIApplication, **options: Any) -> Client:
-    """Return a client of an application behind the filter.
+    """Return a client of an application with the filter.
 
-    Both sides of the filter are held to PEP 3333, by two judges.
+    Two validators check that both sides of the filter conform to PEP 3333.
     """
-    behind = validate.validator(application)
-    extended = filter_factory({}, **options)(behind)
+    validated = validate.validator(application)
+    extended = filter_factory({}, **options)(validated)
     return Client(webtest.lint.middleware(extended))

@@ -20,7 +20,7 @@ def installed(
     monkeypatch: pytest.MonkeyPatch,
     **sources: str,
 ) -> None:
-    """Have the modules in a directory installed, with record sources.
+    """Install the modules in a directory, with record sources.
 
     :param sources: their entry points, ``MODULE:CLASS`` by name
     """
@@ -34,5 +34,5 @@ def installed(
         "\n".join([f"[{NAMESPACE}]", *lines, ""])
     )
     monkeypatch.syspath_prepend(directory)
-    # stevedore looks once for each namespace and process.
+    # stevedore caches the entry points of each namespace.
     monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})

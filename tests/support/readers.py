@@ -1,4 +1,4 @@
-"""The database users of the documentation, who may read and nothing else."""
+"""The read-only database users of the documentation."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def documented() -> dict[str, list[str]]:
 
 
 class Reader:
-    """A database user made with the documentation's words.
+    """A database user, created with the statements of the documentation.
 
-    :param url: of the server, if it is another than that of all tests
+    :param url: the server's; by default that of all tests
     """
 
     def __init__(self, system: str, url: sa.engine.URL | None = None) -> None:

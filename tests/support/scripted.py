@@ -1,4 +1,4 @@
-"""Small TCP servers that misbehave as a test says."""
+"""TCP servers that misbehave as a test defines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Scripted:
     """A server that handles each connection in a thread.
 
-    :param handle: gets the connection and an event that ends the test
+    :param handle: receives the connection, and an event that ends the test
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Scripted:
 def scripted(
     handle: Callable[[socket.socket, threading.Event], None],
 ) -> Iterator[Scripted]:
-    """Run a server for a while."""
+    """Run a server during a block."""
     server = Scripted(handle)
     try:
         yield server
@@ -64,7 +64,7 @@ def scripted(
 def close_after(
     seconds: float,
 ) -> Callable[[socket.socket, threading.Event], None]:
-    """Return what accepts, stays silent, and closes."""
+    """Accept, send nothing, and close."""
 
     def handle(connection: socket.socket, ended: threading.Event) -> None:
         ended.wait(seconds)
@@ -75,7 +75,7 @@ def close_after(
 def drip(
     data: bytes, pause: float
 ) -> Callable[[socket.socket, threading.Event], None]:
-    """Return what sends data a byte at a time, again and again."""
+    """Send data one byte at a time, repeatedly."""
 
     def handle(connection: socket.socket, ended: threading.Event) -> None:
         while True:
@@ -90,7 +90,7 @@ def drip(
 def refuse(
     packet: bytes,
 ) -> Callable[[socket.socket, threading.Event], None]:
-    """Return what sends a packet, and closes."""
+    """Send a packet, and close."""
 
     def handle(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(packet)

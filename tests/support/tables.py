@@ -12,7 +12,7 @@ def aligned(rows: Sequence[Sequence[str]], words: int) -> Iterator[str]:
     """Yield the lines of a table.
 
     :param rows: of equal length, the titles first
-    :param words: how many columns are text, which is left-aligned
+    :param words: the number of columns with text, which is left-aligned
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
