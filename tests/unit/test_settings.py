@@ -1,4 +1,7 @@
-"""Options: where they are read, their defaults, and their errors."""
+"""Options: where they are read, and their errors.
+
+The sample configuration file has their defaults.
+"""
 
 from __future__ import annotations
 
@@ -32,35 +35,6 @@ def configured(tmp_path: Path) -> Configured:
         return conf
 
     return read
-
-
-def test_defaults_are_the_documented_ones() -> None:
-    conf = cfg.ConfigOpts()
-    assert settings.read(conf, {"connection": "sqlite://"}) == (
-        settings.Settings(
-            calls=frozenset(("list", "detail", "show")),
-            announce=True,
-            record_source="database",
-            database=settings.Database(
-                name="instances' database",
-                url="sqlite://",
-                max_connections=5,
-                timeout=5.0,
-            ),
-            api_database=None,
-            mapped_cell=settings.Database(
-                name="instances' database", url="", option="cell_connection"
-            ),
-            cell_connections={},
-            timeout=5.0,
-            on_error="omit",
-            missing_record="omit",
-            overwrite=False,
-            max_body_size=67_108_864,
-            server_timing=False,
-            conf=conf,
-        )
-    )
 
 
 def test_published_options_are_copies() -> None:
