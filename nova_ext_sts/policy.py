@@ -95,7 +95,10 @@ class Policy:
             permitted = _is_permitted(checker, environ)
         except Exception as error:
             # The text of an http: check's error may contain a password.
-            self._log_failure("checked", type(error).__name__)
+            self._log_failure(
+                "The policy check failed, so that its caller gets no states",
+                type(error).__name__,
+            )
             return False
         self._is_failing = False
         return permitted
@@ -117,20 +120,19 @@ class Policy:
             # An enforcer raises only once for an invalid file, and uses its
             # former rules afterwards. A new one raises until it is repaired.
             self._loader = self._checker = None
-            self._log_failure("loaded", " ".join(str(error).split()))
+            self._log_failure(
+                "The policy cannot be loaded, so that nobody gets states",
+                " ".join(str(error).split()),
+            )
             return
         if self._checker is None:
             self._is_failing = False
         if self._checker is None or self._checker.rules != loader.rules:
             self._checker = _checker(self._conf, loader.rules)
 
-    def _log_failure(self, step: str, reason: str) -> None:
+    def _log_failure(self, message: str, reason: str) -> None:
         if not self._is_failing:
-            LOG.warning(
-                "The policy cannot be %s, so that nobody gets states: %s",
-                step,
-                printable(reason),
-            )
+            LOG.warning("%s: %s", message, printable(reason))
         self._is_failing = True
 
 
