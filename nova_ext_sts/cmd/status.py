@@ -85,128 +85,14 @@ def main(
     return 255
 
 
-def _check(
-    check: Callable[[Checks], Iterator[Finding]],
-) -> Callable[[Checks], upgradecheck.Result]:
-    """Combine the findings of a check into one result, the worst first."""
-
-    def run(checks: Checks) -> upgradecheck.Result:
-        try:
-            findings = list(dict.fromkeys(check(checks)))
-        except Exception as error:
-            # The text of an unknown error may contain a password.
-            name = type(error).__name__
-            findings = [(WARNING, f"Not checked: {name} was raised.")]
-        findings.sort(key=lambda each: -each[0])
-        details = " ".join(printable(text) for _, text in findings)
-        return upgradecheck.Result(findings[0][0], details)
-
-    return run
-
-
-class Checks(upgradecheck.UpgradeCommands):
-    """The checks of ``upgrade check``.
+class Site:
+    """A site's paste file, and the record sources of its filters.
 
     :param conf: the configuration, read by ``upgradecheck.main``
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._conf = conf
-
-    @functools.cached_property
-    def _site(self) -> Site:
-        return Site(self._conf)
-
-    @functools.cached_property
-    def _checked(self) -> list[Checked]:
-        return [
-            checked
-            for each, source in self._site.sources.values()
-            for checked in records.check(source, each.timeout)
-        ]
-
-    @_check
-    def _configuration(self) -> Iterator[Finding]:
-        site = self._site
-        if not self._conf.config_file and not self._conf.config_dir:
-            code = WARNING if site.faults else SUCCESS
-            yield code, "No configuration file was found: see --config-file."
-        for fault in site.faults:
-            yield FAILURE, fault
-        for title, (each, _) in site.sources.items():
-            yield SUCCESS, f"{title}: the record source {each.record_source}."
-        for conf in site.confs:
-            yield from _unknown_options(conf)
-
-    @_check
-    def _databases(self) -> Iterator[Finding]:
-        if not self._checked:
-            yield WARNING, _NO_SOURCE
-        for checked in self._checked:
-            if checked.errors:
-                yield from _failures(checked)
-            else:
-                yield SUCCESS, f"{_title(checked.reading)} can be read."
-                yield from _pooler(checked.reading)
-
-    @_check
-    def _cells(self) -> Iterator[Finding]:
-        options = {each.reading.option for each in self._checked}
-        cells = [
-            each
-            for each in self._checked
-            if each.reading.option == "cell_connection"
-            and each.reading.fault != NO_SUCH_CELL
-        ]
-        down = [each for each in cells if each.errors]
-        for each in down:
-            reasons = "; ".join(dict.fromkeys(_reasons(each)))
-            yield (
-                FAILURE,
-                f"Servers in {each.reading.name} get no states: {reasons}.",
-            )
-        if cells:
-            readable = len(cells) - len(down)
-            yield SUCCESS, f"{readable} of {len(cells)} cells can be read."
-        elif "api_connection" in options:
-            yield (
-                FAILURE,
-                "No cell is known: see Databases, and nova-manage cell_v2 "
-                "list_cells.",
-            )
-        elif options:
-            yield SUCCESS, "The record source reads no cells."
-        else:
-            yield WARNING, _NO_SOURCE
-
-    @_check
-    def _policy(self) -> Iterator[Finding]:
-        for conf in self._site.confs:
-            yield from _policy_findings(conf)
-
-    @_check
-    def _pipeline(self) -> Iterator[Finding]:
-        if self._site.paste_file:
-            yield from _pipeline_findings(self._site.paste_file)
-        else:
-            yield (
-                WARNING,
-                "Not checked: no paste file was read, see --paste-file.",
-            )
-
-    _upgrade_checks = (
-        ("Configuration", _configuration),
-        ("Databases", _databases),
-        ("Cells", _cells),
-        ("Policy", _policy),
-        ("Pipeline", _pipeline),
-    )
-
-
-class Site:
-    """A site's paste file, and the record sources of its filters."""
-
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self.conf = conf
         self.paste_file: PasteFile | None = None
         #: By the title of the section that configures the filter.
         self.sources: dict[str, tuple[Settings, RecordSource]] = {}
@@ -232,6 +118,27 @@ class Site:
         #: The oslo.config objects of the filters.
         self.confs = [each.conf for each, _ in self.sources.values()] or [conf]
 
+    @functools.cached_property
+    def checked(self) -> list[Checked]:
+        """The databases of all record sources, after a query to each."""
+        return [
+            checked
+            for each, source in self.sources.values()
+            for checked in records.check(source, each.timeout)
+        ]
+
+
+def _configuration(site: Site) -> Iterator[Finding]:
+    if not site.conf.config_file and not site.conf.config_dir:
+        code = WARNING if site.faults else SUCCESS
+        yield code, "No configuration file was found: see --config-file."
+    for fault in site.faults:
+        yield FAILURE, fault
+    for title, (each, _) in site.sources.items():
+        yield SUCCESS, f"{title}: the record source {each.record_source}."
+    for conf in site.confs:
+        yield from _unknown_options(conf)
+
 
 def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     """Yield the options in [extended_status] that oslo.config ignores."""
@@ -251,6 +158,17 @@ def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
                 FAILURE,
                 f"Unknown option {name} in [{GROUP}] of {file}: {fix}.",
             )
+
+
+def _databases(site: Site) -> Iterator[Finding]:
+    if not site.checked:
+        yield WARNING, _NO_SOURCE
+    for checked in site.checked:
+        if checked.errors:
+            yield from _failures(checked)
+        else:
+            yield SUCCESS, f"{_title(checked.reading)} can be read."
+            yield from _pooler(checked.reading)
 
 
 def _title(reading: Reading) -> str:
@@ -315,7 +233,42 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
         yield SUCCESS, f"{title} is behind a pooler in session mode."
 
 
-def _policy_findings(conf: cfg.ConfigOpts) -> Iterator[Finding]:
+def _cells(site: Site) -> Iterator[Finding]:
+    options = {each.reading.option for each in site.checked}
+    cells = [
+        each
+        for each in site.checked
+        if each.reading.option == "cell_connection"
+        and each.reading.fault != NO_SUCH_CELL
+    ]
+    down = [each for each in cells if each.errors]
+    for each in down:
+        reasons = "; ".join(dict.fromkeys(_reasons(each)))
+        yield (
+            FAILURE,
+            f"Servers in {each.reading.name} get no states: {reasons}.",
+        )
+    if cells:
+        readable = len(cells) - len(down)
+        yield SUCCESS, f"{readable} of {len(cells)} cells can be read."
+    elif "api_connection" in options:
+        yield (
+            FAILURE,
+            "No cell is known: see Databases, and nova-manage cell_v2 "
+            "list_cells.",
+        )
+    elif options:
+        yield SUCCESS, "The record source reads no cells."
+    else:
+        yield WARNING, _NO_SOURCE
+
+
+def _policy(site: Site) -> Iterator[Finding]:
+    for conf in site.confs:
+        yield from _policy_of(conf)
+
+
+def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
     enforcer = policy.new_enforcer(conf)
     try:
         enforcer.load_rules()
@@ -355,7 +308,11 @@ def _policy_findings(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         )
 
 
-def _pipeline_findings(file: PasteFile) -> Iterator[Finding]:
+def _pipeline(site: Site) -> Iterator[Finding]:
+    file = site.paste_file
+    if file is None:
+        yield WARNING, "Not checked: no paste file was read, see --paste-file."
+        return
     if not file.filters:
         yield (
             FAILURE,
@@ -386,3 +343,42 @@ def _pipeline_findings(file: PasteFile) -> Iterator[Finding]:
             f"No pipeline of {file.path} contains {file.filters[0]}: add it "
             f"{place}.",
         )
+
+
+def _result(
+    findings: Callable[[Site], Iterator[Finding]],
+) -> Callable[[Checks], upgradecheck.Result]:
+    """Combine the findings of a check into one result, the worst first."""
+
+    def check(checks: Checks) -> upgradecheck.Result:
+        try:
+            found = list(dict.fromkeys(findings(checks.site)))
+        except Exception as error:
+            # The text of an unknown error may contain a password.
+            name = type(error).__name__
+            found = [(WARNING, f"Not checked: {name} was raised.")]
+        found.sort(key=lambda each: -each[0])
+        details = " ".join(printable(text) for _, text in found)
+        return upgradecheck.Result(found[0][0], details)
+
+    return check
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """The checks of ``upgrade check``."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+
+    @functools.cached_property
+    def site(self) -> Site:
+        """The site; the command line has been parsed when it is needed."""
+        return Site(self._conf)
+
+    _upgrade_checks = (
+        ("Configuration", _result(_configuration)),
+        ("Databases", _result(_databases)),
+        ("Cells", _result(_cells)),
+        ("Policy", _result(_policy)),
+        ("Pipeline", _result(_pipeline)),
+    )
