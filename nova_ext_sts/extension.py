@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The extension's identity, as its specification and Nova's API v2 give it."""
+"""The extension's identity, and its entry in responses to GET /extensions.
+
+The identity is what the specification and Nova's API v2 say.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
 
 ALIAS = "OS-EXT-STS"
 NAME = "ExtendedStatus"
@@ -7,13 +16,110 @@ DESCRIPTION = "Extended Status support."
 UPDATED = "2011-11-03T00:00:00Z"
 NAMESPACE = "http://docs.openstack.org/compute/ext/extended_status/api/v1.1"
 
-#: The attributes of a server, in the order of ``states.States``.
+#: The members of a server, in the order of ``states.States``.
 ATTRIBUTES = (
     f"{ALIAS}:vm_state",
     f"{ALIAS}:task_state",
     f"{ALIAS}:power_state",
 )
 
-#: What is put right in an entry of the application's own; Nova has listed a
-#: placeholder for the namespace, and another date, since API v2.1.
-RIGHT = {"namespace": NAMESPACE, "updated": UPDATED}
+#: Corrected in an entry that the application wrote: since API v2.1 Nova lists
+#: another date, and a placeholder for the namespace.
+CORRECTED = {"namespace": NAMESPACE, "updated": UPDATED}
+
+ENTRY = {
+    "alias": ALIAS,
+    "description": DESCRIPTION,
+    "links": [],
+    "name": NAME,
+    **CORRECTED,
+}
+
+#: The namespace of what OpenStack's APIs have in common.
+_COMMON = "http://docs.openstack.org/common/api/v1.0"
+
+#: The response to GET /extensions/OS-EXT-STS in each format, as Nova wrote it.
+DOCUMENTS = {
+    "json": json.dumps({"extension": ENTRY}).encode(),
+    "xml": (
+        "<?xml version='1.0' encoding='UTF-8'?>\n"
+        f'<extension xmlns="{_COMMON}" alias="{ALIAS}" updated="{UPDATED}" '
+        f'namespace="{NAMESPACE}" name="{NAME}">'
+        f"<description>{DESCRIPTION}</description></extension>"
+    ).encode(),
+}
+
+
+def corrected(body: bytes, body_format: str, member: str) -> bytes:
+    """Return a body in which the extension's entry is correct.
+
+    That is the identical object if it was correct before. Otherwise the body
+    is written anew with all that the application said; in XML it may have
+    other prefixes.
+
+    :param member: "extensions" for a list, which gets an entry if it has none;
+        "extension" for the body of /extensions/OS-EXT-STS
+    :raises ValueError: the body is another one
+    :raises RecursionError: it is nested too deeply
+    """
+    correct = _corrected_json if body_format == "json" else _corrected_xml
+    return correct(body, member)
+
+
+def _corrected_json(body: bytes, member: str) -> bytes:
+    document = json.loads(body.decode())
+    value = document.get(member) if isinstance(document, dict) else None
+    entries = value if member == "extensions" else [value]
+    if not isinstance(entries, list):
+        raise ValueError(f"no list of {member}")
+    own = _own([entry for entry in entries if isinstance(entry, dict)], member)
+    if own and not _correct(own):
+        return body
+    if not own:
+        entries.append(ENTRY)
+    # NaN and Infinity are no JSON.
+    return json.dumps(document, allow_nan=False).encode()
+
+
+def _corrected_xml(body: bytes, member: str) -> bytes:
+    if b"<!DOCTYPE" in body:
+        raise ValueError("a DOCTYPE")
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - no DOCTYPE
+    except (ElementTree.ParseError, LookupError) as error:
+        raise ValueError(str(error)) from error
+    if root.tag != f"{{{_COMMON}}}{member}":
+        raise ValueError(f"the root is no {member}")
+    elements = root if member == "extensions" else [root]
+    own = _own(
+        [
+            element.attrib
+            for element in elements
+            if element.tag == f"{{{_COMMON}}}extension"
+        ],
+        member,
+    )
+    if own and not _correct(own):
+        return body
+    if not own:
+        entry = ElementTree.fromstring(DOCUMENTS["xml"])  # noqa: S314
+        root.append(entry)
+    return ElementTree.tostring(root, "utf-8", xml_declaration=True)
+
+
+def _own(entries: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:
+    """Return the entries of this extension."""
+    own = [entry for entry in entries if entry.get("alias") == ALIAS]
+    if not own and member == "extension":
+        raise ValueError(f"no entry of {ALIAS}")
+    return own
+
+
+def _correct(entries: list[dict[str, Any]]) -> bool:
+    """Correct entries, and return whether any was wrong."""
+    wrong = [
+        entry for entry in entries if not CORRECTED.items() <= entry.items()
+    ]
+    for entry in wrong:
+        entry.update(CORRECTED)
+    return bool(wrong)

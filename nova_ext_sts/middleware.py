@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from oslo_log import log as logging
 from oslo_middleware import base
 
-from nova_ext_sts import records, settings
-from nova_ext_sts.announcements import ANNOUNCERS
+from nova_ext_sts import extension, records, settings
 from nova_ext_sts.calls import EXTENSION_CALLS, Call, call_of
 from nova_ext_sts.documents import READERS
 from nova_ext_sts.policy import Policy
@@ -153,7 +152,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         if call is Call.EXTENSION and response.code == "404" and not is_head:
             body_format = response.body_format or "json"
             response.replace(
-                "200 OK", body_format, ANNOUNCERS[body_format].document
+                "200 OK", body_format, extension.DOCUMENTS[body_format]
             )
         elif not response.is_changeable(limit):
             pass
@@ -183,11 +182,8 @@ class ExtendedStatus(base.ConfigurableMiddleware):
 
     def _announce(self, response: Response, call: Call, body: bytes) -> None:
         """Correct the extension's entry in a response."""
-        announcer = ANNOUNCERS[response.body_format]
-        correct = (
-            announcer.listed if call is Call.EXTENSIONS else announcer.shown
-        )
-        corrected = correct(body, response.charset)
+        member = "extensions" if call is Call.EXTENSIONS else "extension"
+        corrected = extension.corrected(body, response.body_format, member)
         if corrected is not body:
             response.replace_body(corrected)
 
