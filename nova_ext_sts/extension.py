@@ -104,7 +104,8 @@ def _corrected_xml(body: bytes, member: str) -> bytes:
     if not own:
         entry = ElementTree.fromstring(DOCUMENTS["xml"])  # noqa: S314
         root.append(entry)
-    return ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return written
 
 
 def _own(entries: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:

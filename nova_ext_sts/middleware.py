@@ -197,10 +197,7 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         """Add the states of the servers in a response."""
         started = time.perf_counter()
         document = READERS[response.body_format](
-            body,
-            call,
-            overwrite=self.settings.overwrite,
-            charset=response.charset,
+            body, call, overwrite=self.settings.overwrite
         )
         ids = document.server_ids
         if not ids:

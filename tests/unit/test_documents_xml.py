@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_ext_sts.calls import Call
-from nova_ext_sts.documents.markup import MAX_SIZE
-from nova_ext_sts.documents.xml import Servers
+from nova_ext_sts.documents.xml_body import MAX_SIZE, Servers
 from nova_ext_sts.extension import NAMESPACE
 from nova_ext_sts.states import NO_STATES, States
 
 COMPUTE = "http://docs.openstack.org/compute/api/v1.1"
-ACTIVE = States("active", None, 1)
-RESIZING = States("resized", "resize_reverting", 4)
-RECORDS = {"a": ACTIVE, "b": RESIZING}
 XMLNS = f' xmlns="{COMPUTE}"'
 DECLARED = f' xmlns:OS-EXT-STS="{NAMESPACE}"'
+RECORDS = {
+    "a": States("active", None, 1),
+    "b": States("resized", "resize_reverting", 4),
+}
 ADDED_A = (
     ' OS-EXT-STS:vm_state="active" OS-EXT-STS:task_state="None"'
     ' OS-EXT-STS:power_state="1"'
@@ -38,13 +38,17 @@ def spliced(
     *,
     overwrite: bool = False,
     records: dict[str, States] = RECORDS,
-    encoding: str = "utf-8",
-    charset: str | None = None,
 ) -> str:
-    document = Servers(
-        body.encode(encoding), call, overwrite=overwrite, charset=charset
-    )
-    return document.splice(records).decode(encoding)
+    document = Servers(body.encode(), call, overwrite=overwrite)
+    return document.splice(records).decode()
+
+
+def assert_spliced(
+    template: str, *texts: str, call: Call = Call.DETAIL, **options: Any
+) -> None:
+    """Assert that texts are added where a template has braces."""
+    before = template.format(*[""] * len(texts))
+    assert spliced(before, call, **options) == template.format(*texts)
 
 
 def server_ids(
@@ -53,43 +57,37 @@ def server_ids(
     return list(Servers(body.encode(), call, overwrite=overwrite).server_ids)
 
 
-def assert_refused(
-    body: bytes, call: Call = Call.DETAIL, charset: str | None = None
-) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        Servers(body, call, overwrite=True, charset=charset)
+def assert_refused(body: bytes, call: Call = Call.DETAIL) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any will do
+        Servers(body, call, overwrite=True)
 
 
 @pytest.mark.parametrize("call", [Call.LIST, Call.DETAIL])
 def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
-    body = (
-        f"<?xml version='1.0' encoding='UTF-8'?>\n<servers{XMLNS}>"
-        '<server id="a" name="x"><metadata/></server>\n'
-        '<server id="b" name="y"/></servers>\n'
+    template = (
+        f"<?xml version='1.0' encoding='UTF-8'?>\n<servers{{}}{XMLNS}>"
+        '<server{} id="a" name="x"><metadata/></server>\n'
+        '<server{} id="b" name="y"/><server{} id="a"/></servers>\n'
     )
-    assert server_ids(body, call) == ["a", "b"]
-    assert spliced(body, call) == (
-        "<?xml version='1.0' encoding='UTF-8'?>\n"
-        f"<servers{DECLARED}{XMLNS}>"
-        f'<server{ADDED_A} id="a" name="x"><metadata/></server>\n'
-        f'<server{ADDED_B} id="b" name="y"/></servers>\n'
-    )
+    added = (DECLARED, ADDED_A, ADDED_B, ADDED_A)
+    assert server_ids(template.format(*[""] * 4), call) == ["a", "b"]
+    assert_spliced(template, *added, call=call)
 
 
 def test_show_gets_the_states_of_its_server() -> None:
-    body = f'<server{XMLNS} id="a"><image id="b"/></server>'
-    assert server_ids(body, Call.SHOW) == ["a"]
-    assert spliced(body, Call.SHOW) == (
-        f'<server{DECLARED}{ADDED_A}{XMLNS} id="a"><image id="b"/></server>'
-    )
+    template = f'<server{{}}{XMLNS} id="a"><image id="b"/></server>'
+    assert_spliced(template, DECLARED + ADDED_A, call=Call.SHOW)
+    body = f'<server{XMLNS} id="z"><server id="a"/></server>'
+    assert server_ids(body, Call.SHOW) == ["z"]
 
 
-def test_nulls_are_written_none() -> None:
-    body = f'<server{XMLNS} id="a"/>'
-    assert spliced(body, Call.SHOW, records={"a": NO_STATES}) == (
-        f'<server{DECLARED} OS-EXT-STS:vm_state="None"'
-        ' OS-EXT-STS:task_state="None" OS-EXT-STS:power_state="None"'
-        f'{XMLNS} id="a"/>'
+def test_null_is_written_as_none() -> None:
+    assert_spliced(
+        f'<server{{}}{XMLNS} id="a"/>',
+        f'{DECLARED} OS-EXT-STS:vm_state="None"'
+        ' OS-EXT-STS:task_state="None" OS-EXT-STS:power_state="None"',
+        call=Call.SHOW,
+        records={"a": NO_STATES},
     )
 
 
@@ -97,329 +95,219 @@ def test_nulls_are_written_none() -> None:
     "servers",
     [
         "",
-        '<server id="unknown"/>',
         '<server name="no id"/>',
         '<!-- <server id="a"/> -->',
         '<![CDATA[<server id="a"/>]]>',
         '<?x <server id="a"/>?>',
         '<x:server xmlns:x="urn:x" id="a"/>',
         '<server xmlns="" id="a"/>',
-        '<server xmlns="http://docs.rackspacecloud.com/servers/api/v1.0" '
-        'id="a"/>',
         '<x><server id="a"/></x>',
-        '<unbound:server id="a"/>',
         '<Server id="a"/>',
+        '<server id="a" status="UNKNOWN"/>',  # in a cell that is down
     ],
 )
-def test_a_list_without_servers_to_extend_stays_as_it_is(servers: str) -> None:
+def test_list_without_servers_to_extend_stays_unchanged(servers: str) -> None:
     body = f"<servers{XMLNS}>{servers}</servers>"
+    for overwrite in (False, True):
+        assert server_ids(body, overwrite=overwrite) == []
+        assert spliced(body, overwrite=overwrite) == body
+    body = f'<servers{XMLNS}>{servers}<server id="unknown"/></servers>'
+    assert server_ids(body) == ["unknown"]
     assert spliced(body) == body
 
 
-def test_an_empty_list_stays_as_it_is() -> None:
-    body = f"<servers{XMLNS}/>"
-    assert server_ids(body) == []
-    assert spliced(body) == body
-
-
-def test_only_direct_children_are_servers() -> None:
-    body = (
-        f'<servers{XMLNS}>{{}}<server{{}} id="a">'
-        '<server id="b"><server id="b"/></server><x><server id="b"/></x>'
-        '</server><x><server id="a"/></x><server{} id="b"></server></servers>'
-    )
-    assert server_ids(body.format("", "", "")) == ["a", "b"]
-    assert spliced(body.format("", "", "")) == body.format(
-        "", ADDED_A, ADDED_B
-    ).replace("<servers", f"<servers{DECLARED}")
-
-
-def test_a_list_within_a_server_is_not_the_list() -> None:
-    body = (
-        f"<servers{XMLNS}><server{{}} id='a'><servers><server id='b'/>"
-        "</servers><server id='b'/></server></servers>"
-    )
-    assert spliced(body.format("")) == body.format(ADDED_A).replace(
-        "<servers xmlns", f"<servers{DECLARED} xmlns"
-    )
-
-
-def test_show_looks_at_the_root_only() -> None:
-    body = f'<server{XMLNS} id="z"><server id="a"/></server>'
-    assert server_ids(body, Call.SHOW) == ["z"]
-    assert spliced(body, Call.SHOW) == body
-
-
-def test_an_id_is_looked_up_once() -> None:
-    body = (
-        f'<servers{XMLNS}><server id="b"/><server id="a"/>'
-        '<server id="b"/></servers>'
-    )
-    assert server_ids(body) == ["b", "a"]
-    assert spliced(body, records={"b": RESIZING}) == (
-        f'<servers{DECLARED}{XMLNS}><server{ADDED_B} id="b"/>'
-        f'<server id="a"/><server{ADDED_B} id="b"/></servers>'
-    )
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_server_in_a_cell_that_is_down_stays_as_it_is(
-    overwrite: bool,
-) -> None:
-    body = (
-        f'<servers{XMLNS}><server id="a" status="UNKNOWN"/>'
-        '<server id="b" status="UNKNOWN" name=""/></servers>'
-    )
-    assert server_ids(body, overwrite=overwrite) == ["b"]
-
-
-def test_prefixed_elements_are_extended() -> None:
-    body = (
-        f'<c:servers{{}} xmlns:c="{COMPUTE}" xmlns="urn:x">'
-        f'<server id="b"/><c:server{{}} id="a"/>'
-        f'<d:server{{}} xmlns:d="{COMPUTE}" id="b"/></c:servers>'
-    )
-    assert spliced(body.format("", "", "")) == body.format(
-        DECLARED, ADDED_A, ADDED_B
-    )
-
-
-def test_the_extensions_prefix_is_reused() -> None:
-    body = f"<servers{DECLARED}{XMLNS}><server{{}} id='a'/></servers>"
-    assert spliced(body.format("")) == body.format(ADDED_A)
-
-
-def test_another_prefix_of_the_namespace_is_used() -> None:
-    body = (
-        f"<servers xmlns:e='{NAMESPACE}'{XMLNS}><server{{}} id='a'/></servers>"
-    )
-    assert spliced(body.format("")) == body.format(
-        ADDED_A.replace("OS-EXT-STS", "e")
-    )
-
-
-def test_the_extensions_own_prefix_is_preferred() -> None:
-    body = (
-        f"<servers xmlns:e='{NAMESPACE}'{DECLARED}{XMLNS}>"
-        "<server{} id='a'/></servers>"
-    )
-    assert spliced(body.format("")) == body.format(ADDED_A)
-
-
-def test_a_default_namespace_is_no_prefix() -> None:
-    body = (
-        f'<c:servers{{}} xmlns="{NAMESPACE}" xmlns:c="{COMPUTE}">'
-        '<c:server{} id="a"/></c:servers>'
-    )
-    assert spliced(body.format("", "")) == body.format(DECLARED, ADDED_A)
-
-
-def test_a_free_prefix_is_chosen_where_the_usual_one_is_taken() -> None:
-    body = (
-        f'<servers{{}} xmlns:OS-EXT-STS="urn:x"{XMLNS}>'
-        '<server{} id="a" OS-EXT-STS:vm_state="?"/>'
-        '<server{} id="b" xmlns:OS-EXT-STS2="urn:y"/></servers>'
-    )
-    assert spliced(body.format("", "", "")) == body.format(
-        DECLARED.replace("STS", "STS3", 1),
-        ADDED_A.replace("STS", "STS3"),
-        ADDED_B.replace("STS", "STS3"),
-    )
-
-
-def test_a_declaration_on_the_server_is_used_there() -> None:
-    body = (
-        f'<servers{{}}{XMLNS}><server{{}} id="a"{DECLARED}/>'
-        '<server{} id="b"/></servers>'
-    )
-    assert spliced(body.format("", "", "")) == body.format(
-        DECLARED, ADDED_A, ADDED_B
-    )
-    assert spliced(body.format("", "", ""), records={"a": ACTIVE}) == (
-        body.format("", ADDED_A, "")
-    )
-
-
-def test_a_prefix_that_a_server_rebinds_is_not_used_there() -> None:
-    body = (
-        f'<servers{{}} xmlns:e="{NAMESPACE}"{XMLNS}>'
-        '<server{} xmlns:e="urn:x" id="a"/><server{} id="b"/></servers>'
-    )
-    assert spliced(body.format("", "", "")) == body.format(
-        DECLARED, ADDED_A, ADDED_B.replace("OS-EXT-STS", "e")
-    )
+def test_named_server_of_unknown_status_gets_its_states() -> None:
+    template = f'<server{{}}{XMLNS} id="a" status="UNKNOWN" name=""/>'
+    assert_spliced(template, DECLARED + ADDED_A, call=Call.SHOW)
 
 
 @pytest.mark.parametrize(
-    "tag",
+    "template",
     [
-        "<server{} id='a' name='it is \"quoted\"'/>",
-        '<server{}\n\tname = "->"\r\n\tid\n=\n"a"\n/>',
-        '<server{} id="&#97;"></server\n>',
-        '<server{}\tn="/>" xmlnsx="" id="a">><![CDATA[</server>]]></server>',
+        f"<servers{{}}{XMLNS}><server{{}} id='a' n='it is \"quoted\"'/>",
+        f'<servers{{}}{XMLNS}><server{{}}\n\tn = "->"\r\n\tid\n=\n"a"\n/>',
+        f'<servers{{}}\n{XMLNS}><server{{}} id="&#97;"></server\n>',
+        f'<servers{{}}{XMLNS} ><server{{}}\tn="/>" xmlnsx="" id="a">><![CDATA['
+        "</server>]]></server>",
+        f'<servers{{}}{XMLNS}><server{{}} id="a"><x><server id="b" xmlns=""/>'
+        "</x></server>",
+        "<!-- <servers/> --><?x <server/>?>\n"
+        f'<servers{{}}{XMLNS}><server{{}} id="a"/><!-- -->',
     ],
 )
-def test_start_tags_may_be_written_in_any_way(tag: str) -> None:
-    body = f"<servers{XMLNS}>{tag}</servers>"
-    assert spliced(body.format("")) == body.format(ADDED_A).replace(
-        "<servers", f"<servers{DECLARED}"
+def test_list_keeps_every_byte(template: str) -> None:
+    assert_spliced(template + "</servers>\n", DECLARED, ADDED_A)
+
+
+@pytest.mark.parametrize(
+    ("template", "prefixes"),
+    [
+        # The prefix of the elements means nothing.
+        (
+            f'<c:servers{{}} xmlns:c="{COMPUTE}" xmlns="{NAMESPACE}">'
+            f'<server id="b"/><c:server{{}} id="a"/>'
+            f'<d:server{{}} xmlns:d="{COMPUTE}" id="b"/></c:servers>',
+            ("OS-EXT-STS", "OS-EXT-STS"),
+        ),
+        # The root has declared the usual prefix, …
+        (
+            f"<servers{{}}{DECLARED}{XMLNS}><server{{}} id='a'/>"
+            "<server{} id='b'/></servers>",
+            ("", "OS-EXT-STS"),
+        ),
+        # … another one, …
+        (
+            f"<servers{{}} xmlns:e='{NAMESPACE}'{XMLNS}><server{{}} id='a'/>"
+            "<server{} id='b'/></servers>",
+            ("OS-EXT-STS", "OS-EXT-STS"),
+        ),
+        # … or the usual one for another namespace.
+        (
+            f'<servers{{}} xmlns:OS-EXT-STS="urn:x"{XMLNS}><server{{}} id="a" '
+            'OS-EXT-STS:vm_state="?"/><server{} id="b" '
+            'xmlns:OS-EXT-STS2="urn:y"/></servers>',
+            ("OS-EXT-STS22", "OS-EXT-STS22"),
+        ),
+        # A server has declared it.
+        (
+            f'<servers{{}}{XMLNS}><server{{}} id="a"{DECLARED}/>'
+            '<server{} id="b"/></servers>',
+            ("OS-EXT-STS", "OS-EXT-STS"),
+        ),
+        (
+            f'<servers{{}}{DECLARED}{XMLNS}><server{{}} id="a"/>'
+            '<server{} xmlns:OS-EXT-STS="urn:x" id="b"/></servers>',
+            ("OS-EXT-STS2", "OS-EXT-STS2"),
+        ),
+    ],
+)
+def test_prefix_is_declared_on_the_root_once(
+    template: str, prefixes: tuple[str, str]
+) -> None:
+    declared, used = prefixes
+    assert_spliced(
+        template,
+        f' xmlns:{declared}="{NAMESPACE}"' if declared else "",
+        ADDED_A.replace("OS-EXT-STS", used),
+        ADDED_B.replace("OS-EXT-STS", used),
     )
 
 
-def test_a_server_that_has_all_states_is_not_looked_up() -> None:
+def test_server_that_has_all_states_is_not_looked_up() -> None:
     body = f"<server{DECLARED}{ADDED_B}{XMLNS} id='a'/>"
     assert server_ids(body, Call.SHOW) == []
     assert spliced(body, Call.SHOW) == body
 
 
 def test_only_missing_states_are_added() -> None:
-    body = (
+    template = (
         f"<server{{}} id='a' e:task_state='own'{XMLNS} xmlns:e='{NAMESPACE}' "
         "task_state='not ours' e:power_state=''/>"
     )
-    assert server_ids(body.format(""), Call.SHOW) == ["a"]
-    assert spliced(body.format(""), Call.SHOW) == body.format(
-        ' e:vm_state="active"'
+    assert_spliced(
+        template, f'{DECLARED} OS-EXT-STS:vm_state="active"', call=Call.SHOW
     )
 
 
 def test_overwrite_replaces_values_and_keeps_their_quotes() -> None:
-    body = (
+    template = (
         f"<servers{XMLNS} xmlns:e='{NAMESPACE}'{DECLARED}><server{{}} id='b' "
-        "name='e:task_state=\"\">' e:power_state = '{}'\n"
-        'OS-EXT-STS:vm_state="{}" vm_state="x"/></servers>'
+        "name='e:task_state=\"\">' xmlns='{}' e:power_state = '{}'\n"
+        'xmlns:x="urn:x" OS-EXT-STS:vm_state="{}" vm_state="x"/></servers>'
     )
-    before = body.format("", "0", "&quot;'")
+    before = template.format("", COMPUTE, "0", "&quot;'")
     assert server_ids(before, overwrite=True) == ["b"]
-    assert spliced(before, overwrite=True) == body.format(
-        ' OS-EXT-STS:task_state="resize_reverting"', "4", "resized"
+    assert spliced(before, overwrite=True) == template.format(
+        ' OS-EXT-STS:task_state="resize_reverting"', COMPUTE, "4", "resized"
     )
 
 
 def test_overwrite_needs_no_declaration_where_nothing_is_added() -> None:
     body = (
-        f"<servers{XMLNS}><server id='a'{DECLARED}{{}}/>"
-        "<server id='z'/></servers>"
+        f"<servers{XMLNS}><server id='a' xmlns:e='{NAMESPACE}'{{}}/></servers>"
     )
-    assert spliced(body.format(ADDED_B), overwrite=True) == body.format(
-        ADDED_A
+    given_states = ADDED_B.replace("OS-EXT-STS", "e")
+    assert spliced(body.format(given_states), overwrite=True) == body.format(
+        ADDED_A.replace("OS-EXT-STS", "e")
     )
 
 
 def test_values_are_escaped() -> None:
     states = States("<a href=\"x\" id='y'>&\t\r\n</a>", "é中\U0001f600", 1)
-    body = f"<server{{}}{XMLNS} id='a'/>"
-    after = spliced(body.format(""), Call.SHOW, records={"a": states})
-    assert after == body.format(
+    template = f"<server{{}}{XMLNS} id='a'/>"
+    added = (
         f"{DECLARED} OS-EXT-STS:vm_state="
         '"&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;&#9;&#13;&#10;'
         '&lt;/a&gt;" OS-EXT-STS:task_state="é中\U0001f600"'
         ' OS-EXT-STS:power_state="1"'
     )
-    given_states = ElementTree.fromstring(after).attrib  # noqa: S314
-    assert given_states[f"{{{NAMESPACE}}}vm_state"] == states.vm_state
-    assert given_states[f"{{{NAMESPACE}}}task_state"] == states.task_state
+    assert_spliced(template, added, call=Call.SHOW, records={"a": states})
+    server = ElementTree.fromstring(template.format(added))  # noqa: S314
+    assert server.get(f"{{{NAMESPACE}}}vm_state") == states.vm_state
+    assert server.get(f"{{{NAMESPACE}}}task_state") == states.task_state
 
 
 def test_what_xml_cannot_hold_is_replaced() -> None:
-    states = States("\0\ud800\ufffe", "\x0b", 0)
-    body = f"<server{{}}{XMLNS} id='a'/>"
-    after = spliced(body.format(""), Call.SHOW, records={"a": states})
-    assert after == body.format(
+    assert_spliced(
+        f"<server{{}}{XMLNS} id='a'/>",
         f'{DECLARED} OS-EXT-STS:vm_state="\ufffd\ufffd\ufffd"'
-        ' OS-EXT-STS:task_state="\ufffd" OS-EXT-STS:power_state="0"'
+        ' OS-EXT-STS:task_state="\ufffd" OS-EXT-STS:power_state="0"',
+        call=Call.SHOW,
+        records={"a": States("\0\ud800\ufffe", "\x0b", 0)},
     )
+
+
+@pytest.mark.parametrize("states", [(b"active", None, 1), ("active", None)])
+def test_other_states_are_a_type_error(states: Any) -> None:
+    with pytest.raises(TypeError):
+        spliced(f"<server{XMLNS} id='a'/>", Call.SHOW, records={"a": states})
 
 
 @pytest.mark.parametrize(
-    ("encoding", "declared", "charset"),
+    ("declaration", "encoding"),
     [
-        ("utf-8", None, None),
-        ("utf-8", None, "UTF8"),
-        ("utf-8", "utf8", None),
-        ("utf-8-sig", None, None),
-        ("utf-8-sig", "iso-8859-1", "koi8-r"),
-        ("utf-16", None, None),
-        ("utf-16", "UTF-16", "utf-16"),
-        ("utf-16", "utf-8", "iso-8859-1"),
-        ("utf-16-le", "UTF-16", None),
-        ("utf-16-be", "utf-16", None),
-        ("utf-16-be", None, "utf-16"),
-        ("utf-16-le", None, "UTF-16LE"),
-        ("iso-8859-1", "ISO-8859-1", None),
-        ("iso-8859-1", "utf-8", "ISO-8859-1"),
-        ("cp1252", "windows-1252", None),
-        ("iso-8859-15", None, "iso-8859-15"),
-        ("mac-roman", "macintosh", None),
-        ("us-ascii", "us-ascii", None),
+        ("<?xml version='1.0'?>", "utf-8"),
+        ("<?xml version='1.0' encoding='utf-8'?>", "utf-8"),
+        ("", "utf-8-sig"),
+        ('<?xml version="1.0" encoding="UTF-8"?>', "utf-8-sig"),
     ],
 )
-def test_states_are_written_in_the_bodys_encoding(
-    encoding: str, declared: str | None, charset: str | None
-) -> None:
-    name = "é" if encoding != "us-ascii" else "e"
-    wide = "中\U0001f600" if encoding.startswith("utf") else "&#20013;"
-    text = (
-        f"<{name}:servers xmlns:{name}='{COMPUTE}'{{}}>"
-        f"<{name}:server{{}} xmlns:{name}s='{NAMESPACE}' {name}='{wide}' "
-        f"{name}s:power_state='{{}}' id='a'>{wide}</{name}:server>"
-        f"<{name}:server{{}} id='b'/></{name}:servers>"
+def test_utf_8_is_read(declaration: str, encoding: str) -> None:
+    template = (
+        f"{declaration}<é:servers{{}} xmlns:é='{COMPUTE}'>"
+        "<é:server{} x='中\U0001f600' id='a'>\U0001f600</é:server>"
+        "</é:servers>"
     )
+    body = template.format("", "").encode(encoding)
+    document = Servers(body, Call.LIST, overwrite=False)
+    assert document.server_ids == ["a"]
+    assert document.splice(RECORDS) == template.format(
+        DECLARED, ADDED_A
+    ).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("", "utf-16"),
+        ("", "utf-16-le"),
+        ("", "utf-16-be"),
+        ("", "utf-32"),
+        ("", "iso-8859-1"),
+        ("utf-16", "utf-16"),
+        ("utf-16", "utf-8"),
+        ("iso-8859-1", "iso-8859-1"),
+        ("iso-8859-1", "utf-8"),
+        ("us-ascii", "utf-8"),
+        ("cp037", "cp037"),
+        ("none", "utf-8"),
+    ],
+)
+def test_other_encodings_are_refused(declared: str, encoding: str) -> None:
+    body = f"<servers{XMLNS} a='é'><server id='a'/></servers>"
     if declared:
-        text = f'<?xml version="1.0" encoding="{declared}"?>' + text
-    records = {"a": States("é中", None, 6), "b": RESIZING}
-    document = Servers(
-        text.format("", "", "0", "").encode(encoding),
-        Call.LIST,
-        overwrite=True,
-        charset=charset,
-    )
-    after = text.format(
-        "",
-        f' {name}s:vm_state="é中" {name}s:task_state="None"',
-        "6",
-        ADDED_B,
-    ).replace(f"{name}:servers xmlns", f"{name}:servers{DECLARED} xmlns")
-    assert document.server_ids == ["a", "b"]
-    assert document.splice(records) == after.encode(
-        encoding, "xmlcharrefreplace"
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "charset"),
-    [
-        (f"<?xml version='1.0' encoding='utf-16'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding='none'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding='cp999'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding='cp932'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding='cp037'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding='hz'?><servers{XMLNS}/>", None),
-        (f"<?xml version='1.0' encoding=''?><servers{XMLNS}/>", None),
-        (f"<servers{XMLNS}/>", "utf-16"),
-        (f"<servers{XMLNS}/>", "utf-32"),
-        (f"<servers{XMLNS}/>", "unicode_escape"),
-        (f"<servers{XMLNS}/>", "idna"),
-        (f"<servers{XMLNS}/>", "base64"),
-        (f"<servers{XMLNS}/>", ""),
-        (f"<servers{XMLNS}/>", "a\0é" * 10000),
-        (f"<servers{XMLNS} a='é'/>", "us-ascii"),
-    ],
-)
-def test_an_encoding_that_cannot_be_is_refused(
-    body: str, charset: str | None
-) -> None:
-    assert_refused(body.encode(), charset=charset)
-
-
-def test_wrong_bytes_of_an_encoding_are_refused() -> None:
-    body = f"<servers{XMLNS} a='é'/>"
-    assert_refused(body.encode("iso-8859-1"))
-    assert_refused(body.encode("utf-16")[:-1])
-    assert_refused(body.encode("utf-16").replace(b"\xe9\0", b"\0\xd8"))
-    assert_refused(body.encode("utf-16-le"))
-    assert_refused(body.encode("utf-16-le"), charset="utf-8")
-    assert_refused(body.encode("utf-32"))
+        body = f"<?xml version='1.0' encoding='{declared}'?>{body}"
+    assert_refused(body.encode(encoding))
 
 
 @pytest.mark.parametrize(
@@ -429,12 +317,10 @@ def test_wrong_bytes_of_an_encoding_are_refused() -> None:
         " ",
         "{}",
         "<",
-        "<?",
         "<!--",
         "<servers/>",
         "<servers xmlns='urn:x'/>",
         f"<server{XMLNS}/>",
-        f"<extensions{XMLNS}/>",
         f"<c:servers{XMLNS}/>",
         f"<servers{XMLNS}>",
         f"<servers{XMLNS}></server>",
@@ -444,131 +330,69 @@ def test_wrong_bytes_of_an_encoding_are_refused() -> None:
         f"<servers{XMLNS}><server id='a'>&e;</server></servers>",
         f"<servers{XMLNS}><server id='<'/></servers>",
         f"<servers{XMLNS}>\0</servers>",
+        f"<servers{XMLNS} a='\udcff'/>",
         f" <?xml version='1.0'?><servers{XMLNS}/>",
         f"<?xml version='1.0' encoding?><servers{XMLNS}/>",
+        # Prefixes that are not bound, or bound twice.
+        f"<servers{XMLNS}><x:server id='a'/></servers>",
+        f"<servers{XMLNS}><server id='a' OS-EXT-STS:vm_state=''/></servers>",
+        f"<servers{XMLNS}><server id='a' xmlns:x='u' xmlns:x='u'/></servers>",
+        # Entities could expand to anything.
+        f"<!DOCTYPE servers><servers{XMLNS}/>",
+        f"<!-- --><?x?>\n<!DOCTYPE s SYSTEM 'file:///x'><servers{XMLNS}/>",
+        f"<!DOCTYPE x [<!ENTITY e 'e'>]><servers{XMLNS}>&e;</servers>",
+        # Such servers would be hard to tell apart.
+        f"<servers{XMLNS}><server id='a'><server/></server></servers>",
+        f"<servers{XMLNS}><server><x><server/></x></server><server/></servers>",
+        f"<servers{XMLNS}>" + " " * MAX_SIZE + "</servers>",
     ],
 )
-def test_a_body_that_is_no_list_of_servers_is_refused(body: str) -> None:
-    assert_refused(body.encode())
+def test_other_bodies_are_refused(body: str) -> None:
+    assert_refused(body.encode("utf-8", "surrogateescape"))
 
 
-def test_a_list_is_no_single_server() -> None:
+def test_list_is_no_single_server() -> None:
     assert_refused(f"<servers{XMLNS}/>".encode(), Call.SHOW)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize(
-    "doctype",
-    [
-        "<!DOCTYPE servers>",
-        '<!DOCTYPE servers SYSTEM "file:///etc/passwd">',
-        '<!DOCTYPE servers [<!ENTITY e "e">]>',
-    ],
-)
-@pytest.mark.parametrize(
-    "prolog", ["", "<?xml version='1.0'?>\n", "<!-- - --> <?x ?>\n<?y?>"]
-)
-def test_a_doctype_is_refused(
-    prolog: str, doctype: str, encoding: str
-) -> None:
-    body = f"{prolog}{doctype}<servers{XMLNS}><server id='a'/></servers>"
-    assert_refused(body.encode(encoding))
-
-
-def test_what_looks_like_a_doctype_is_none() -> None:
+def test_body_that_is_cut_short_is_refused() -> None:
     body = (
-        "<!-- <!DOCTYPE servers> --><?x <!DOCTYPE servers>?>"
-        f"<server{{}}{XMLNS} id='a'><![CDATA[<!DOCTYPE servers>]]></server>"
-    )
-    assert spliced(body.format(""), Call.SHOW) == body.format(
-        DECLARED + ADDED_A
-    )
-
-
-def test_an_entity_bomb_is_refused() -> None:
-    entities = "<!ENTITY e0 'ha'>"
-    for number in range(1, 12):
-        ten = f"&e{number - 1};" * 10
-        entities += f"<!ENTITY e{number} '{ten}'>"
-    body = f"<!DOCTYPE x [{entities}]><servers{XMLNS}>&e11;</servers>"
-    assert_refused(body.encode())  # expanded, it would take 100 gigabytes
-
-
-def test_servers_may_each_declare_the_same_namespace() -> None:
-    server = f'<x:server{{}} xmlns:x="{COMPUTE}" id="a"/>'
-    body = f"<servers{{}}{XMLNS}>{server}{server}</servers>"
-    assert spliced(body.format("", "", "")) == body.format(
-        DECLARED, ADDED_A, ADDED_A
-    )
-
-
-def test_a_body_above_the_limit_is_refused() -> None:
-    body = f"<servers{XMLNS}/>".encode()
-    assert_refused(body + b" " * (MAX_SIZE + 1 - len(body)))
+        f'<?xml version="1.0" encoding="utf-8"?><!-- x --><servers{XMLNS}'
+        f"{DECLARED}><server id=\"a\" name='>'><![CDATA[<]]><x/></server>"
+        '<server OS-EXT-STS:vm_state="д" id="b"/></servers>'
+    ).encode()
+    for end in range(len(body)):
+        assert_refused(body[:end])
 
 
 @pytest.mark.parametrize(
     "servers",
     [
         "<a>" * 100_000 + "</a>" * 100_000,
-        "<server id='a'>" * 100_000 + "</server>" * 100_000,
         "<a" + "".join(f" a{n}=''" for n in range(100_000)) + "/>",
         f"<a x='{'y' * 1_000_000}'/>",
-        f"<a xmlns:p='{'u' * 500_000}'"
-        + "".join(f" p:a{n}=''" for n in range(50_000))
-        + "/>",
         f"<{'a' * 1_000_000}/>",
     ],
-    ids=[
-        "elements in elements",
-        "servers in servers",
-        "attributes",
-        "one large attribute",
-        "attributes in one large namespace",
-        "one large name",
-    ],
+    ids=["depth", "attributes", "one large attribute", "one large name"],
 )
-def test_a_hostile_body_does_not_keep_a_server_from_its_states(
+def test_large_element_does_not_keep_a_server_from_its_states(
     servers: str,
 ) -> None:
-    body = f"<servers{XMLNS}>{servers}<server{{}} id='b'/></servers>"
-    after = spliced(body.format(""), records={"b": RESIZING})
-    assert after == body.format(ADDED_B).replace(
-        "<servers", f"<servers{DECLARED}", 1
-    )
+    template = f"<servers{{}}{XMLNS}>{servers}<server{{}} id='b'/></servers>"
+    assert_spliced(template, DECLARED, ADDED_B)
 
 
-def test_too_many_namespaces_in_one_tag_are_refused() -> None:
-    many = "".join(f" xmlns:p{n}='u'" for n in range(21))
-    assert_refused(f"<servers{XMLNS}{many}/>".encode())
-    assert_refused(
-        f"<servers{XMLNS}><server id='a'{many}/></servers>".encode()
-    )
-    body = f"<servers{XMLNS}><x><x{many}/></x></servers>"
-    assert spliced(body) == body
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "koi8-r"])
-def test_a_body_that_is_cut_short_is_refused(encoding: str) -> None:
-    body = (
-        f'<?xml version="1.0" encoding="{encoding}"?><!-- x --><servers{XMLNS}'
-        f"{DECLARED}><server id=\"a\" name='>'><![CDATA[<]]><x/></server>"
-        '<server OS-EXT-STS:vm_state="д" id="b"/></servers>'
-    ).encode(encoding)
-    for end in range(len(body)):
-        assert_refused(body[:end])
+# Properties: lists of servers, in any spelling.
 
 
 class Written(NamedTuple):
-    """A document before and after, but for how it is encoded."""
+    """A document before and after."""
 
     before: str
     after: str
     records: dict[str, States]
 
 
-QUOTES = st.sampled_from("\"'")
-SPACES = st.sampled_from([" ", "\n  ", "\t", "\r\n"])
 VALUES = st.text("aé中\U0001f600д <>&\"'=/:\n", max_size=6)
 IDS = st.sampled_from(["a", "b", "c", "d&", "é"])
 ALL_STATES = st.builds(
@@ -584,8 +408,7 @@ STRANGE = [
     '<![CDATA[<server id="a">]]>',
     "<?server id='a'>?>",
     '<server xmlns="urn:x" id="a"/>',
-    "<x><server id='a'/></x>",
-    f'<x xmlns:OS-EXT-STS="{NAMESPACE}" OS-EXT-STS:vm_state=">"/>',
+    f'<x xmlns:e="{NAMESPACE}" e:vm_state=">"><y/></x>',
 ]
 
 
@@ -593,12 +416,13 @@ STRANGE = [
 def attributes(draw: st.DrawFn, named: dict[str, str]) -> str:
     text = ""
     for name in draw(st.permutations(sorted(named))):
-        quote = draw(QUOTES)
+        space = draw(st.sampled_from([" ", "\n  ", "\t", "\r\n"]))
+        equals = draw(st.sampled_from(["=", " = ", "\n="]))
+        quote = draw(st.sampled_from("\"'"))
         value = named[name].replace("&", "&amp;").replace("<", "&lt;")
         value = value.replace("\n", "&#10;")
         value = value.replace(quote, f"&#{ord(quote)};")
-        equals = draw(st.sampled_from(["=", " = ", "\n="]))
-        text += f"{draw(SPACES)}{name}{equals}{quote}{value}{quote}"
+        text += f"{space}{name}{equals}{quote}{value}{quote}"
     return text
 
 
@@ -607,38 +431,36 @@ def documents(draw: st.DrawFn) -> Written:
     """Make a list of servers of which none has states of its own."""
     records = draw(st.dictionaries(IDS, ALL_STATES))
     element = draw(st.sampled_from(["", "c:", "é:"]))
-    own = draw(st.sampled_from(["OS-EXT-STS", "e", ""]))
     bound = {f"xmlns{':' if element else ''}{element[:-1]}": COMPUTE}
+    own = draw(st.sampled_from(["", NAMESPACE, "urn:x"]))
     if own:
-        bound[f"xmlns:{own}"] = NAMESPACE
-    elif draw(st.booleans()):
-        bound["xmlns:OS-EXT-STS"] = "urn:x"
-    free = "OS-EXT-STS2" if "xmlns:OS-EXT-STS" in bound else "OS-EXT-STS"
-    prefix = own or free
+        bound["xmlns:OS-EXT-STS"] = own
+    prefix = "OS-EXT-STS2" if own == "urn:x" else "OS-EXT-STS"
     start = f"{draw(attributes(bound))}>"
     before = after = ""
-    extended = False
-    for id_ in draw(st.lists(IDS, max_size=4)):
-        named = {"id": id_, "name": draw(VALUES), "x-é": draw(VALUES)}
+    is_declared = own == NAMESPACE
+    declaration = ""
+    for server_id in draw(st.lists(IDS, max_size=4)):
+        named = {"id": server_id, "name": draw(VALUES), "x-é": draw(VALUES)}
         added = ""
-        if id_ in records:
-            extended = True
+        if server_id in records:
+            if not is_declared:
+                declaration = f' xmlns:{prefix}="{NAMESPACE}"'
             added = "".join(
                 f' {prefix}:{name}="{escaped(value)}"'
-                for name, value in records[id_]._asdict().items()
+                for name, value in records[server_id]._asdict().items()
             )
         rest = draw(attributes(named))
         inside = "".join(draw(st.lists(st.sampled_from(STRANGE), max_size=2)))
-        if draw(st.booleans()):  # or in an element of the very same name
-            inside += f"<{element}server id='a'>{inside}</{element}server>"
         rest += f">{inside}</{element}server>" if inside else "/>"
         rest += draw(st.sampled_from(STRANGE))
         before += f"<{element}server{rest}"
         after += f"<{element}server{added}{rest}"
-    declared = f' xmlns:{free}="{NAMESPACE}"' if extended and not own else ""
+    head = draw(st.sampled_from(["", "\ufeff", "<?xml version='1.0'?>\n"]))
     return Written(
-        f"<{element}servers{start}{before}</{element}servers>",
-        f"<{element}servers{declared}{start}{after}</{element}servers>",
+        f"{head}<{element}servers{start}{before}</{element}servers>",
+        f"{head}<{element}servers{declaration}{start}{after}"
+        f"</{element}servers>",
         records,
     )
 
@@ -650,7 +472,7 @@ def escaped(value: str | int | None) -> str:
 
 
 def canonical(body: bytes) -> str:
-    """Return a body as a second parser has it, without states."""
+    """Return a body as a second parser reads it, without states."""
     names = {f"{{{NAMESPACE}}}{name}" for name in States._fields}
     text: str = ElementTree.canonicalize(
         from_file=io.BytesIO(body), with_comments=True, exclude_attrs=names
@@ -658,22 +480,14 @@ def canonical(body: bytes) -> str:
     return text
 
 
-@given(
-    documents(),
-    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "cp1252"]),
-    st.booleans(),
-)
+@given(documents(), st.booleans())
 def test_any_list_keeps_every_byte_and_gets_its_states(
-    written: Written, encoding: str, overwrite: bool
+    written: Written, overwrite: bool
 ) -> None:
-    name = encoding.removesuffix("-sig")
-    head = f'<?xml version="1.0" encoding="{name}"?>\n'
-    before = (head + written.before).encode(encoding, "xmlcharrefreplace")
+    before = written.before.encode()
     document = Servers(before, Call.DETAIL, overwrite=overwrite)
     after = document.splice(written.records)
-    assert after == (head + written.after).encode(
-        encoding, "xmlcharrefreplace"
-    )
+    assert after.decode() == written.after
     assert canonical(after) == canonical(before)
     for server in ElementTree.fromstring(after):  # noqa: S314
         if server.tag == f"{{{COMPUTE}}}server":
@@ -687,7 +501,7 @@ def test_any_list_keeps_every_byte_and_gets_its_states(
 
 
 @given(documents(), st.data())
-def test_a_broken_list_is_refused_or_right(
+def test_broken_list_is_refused_or_extended(
     written: Written, data: st.DataObject
 ) -> None:
     body = bytearray(written.before.encode())
@@ -700,41 +514,9 @@ def test_a_broken_list_is_refused_or_right(
     except ValueError:
         return
     after = document.splice(written.records)
-    try:
-        before = canonical(bytes(body))
-    except ElementTree.ParseError:
-        return  # an unbound prefix where prefixes are not looked at
-    assert canonical(after) == before
+    assert canonical(after) == canonical(bytes(body))
 
 
 @given(st.binary(max_size=200), st.sampled_from([Call.DETAIL, Call.SHOW]))
 def test_any_bytes_are_refused(body: bytes, call: Call) -> None:
     assert_refused(body, call)
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        # XML 1.0 allows a prefix that is not bound. Bound, it has a meaning.
-        'OS-EXT-STS:vm_state="x"',
-        'OS-EXT-STS2:vm_state="x"',
-        # A name can end so, but not begin.
-        f'xmlns:0="{NAMESPACE}"',
-        f'xmlns:-a="{NAMESPACE}"',
-    ],
-)
-def test_prefix_that_cannot_be_used_leaves_the_body_alone(
-    attributes: str,
-) -> None:
-    body = f'<server xmlns="{COMPUTE}" id="a" {attributes}/>'.encode()
-    with pytest.raises(ValueError, match="prefix"):
-        Servers(body, Call.SHOW, overwrite=False)
-
-
-def test_sets_of_namespaces_are_bounded() -> None:
-    servers = "".join(
-        f'<server id="a" xmlns:p="{number}"/>' for number in range(1001)
-    )
-    body = f'<servers xmlns="{COMPUTE}">{servers}</servers>'.encode()
-    with pytest.raises(ValueError, match="1000 sets"):
-        Servers(body, Call.LIST, overwrite=False)
