@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a server: one record's values, and the vocabulary.
+"""The states of a server, and the vocabulary of states.
 
-The API does not regulate the values ("it is possible that these status values
-can be added, removed, or renamed", says the extension's specification), so
-nothing here is used to judge a record: whatever an instance record holds goes
-out as it is. The vocabulary serves the documentation and the demo.
+The vocabulary serves the documentation and the demo. No record is validated
+against it: the values of an instance record go out verbatim, since "it is
+possible that these status values can be added, removed, or renamed", as the
+extension's specification says.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import NamedTuple
 
 
 class States(NamedTuple):
-    """The extended status of one server, as its instance record holds it."""
+    """The extended status of a server, with its instance record's values."""
 
     vm_state: str | None
     task_state: str | None
     power_state: int | None
 
 
-#: What a server without a record gets with ``missing_record = null``.
+#: The states of a server without a record, with ``missing_record = null``.
 NO_STATES = States(None, None, None)
 
-#: What Nova shows for a server that is in no cell yet.
+#: The states that Nova shows for a server that is in no cell yet.
 SCHEDULING = States("building", "scheduling", 0)
 
 
 class ServerStatus(NamedTuple):
     """One row of a table of server statuses.
 
-    ``task_state`` is None in the row that stands for every task state for
-    which its ``vm_state`` has no row of its own.
+    The row without a ``task_state`` applies to every task state that has no
+    row with the same ``vm_state``.
     """
 
     status: str
@@ -39,8 +39,8 @@ class ServerStatus(NamedTuple):
     task_state: str | None
 
 
-#: The specification's "Server Statuses and Corresponding VM and Task
-#: Statuses", row by row.
+#: The specification's table "Server Statuses and Corresponding VM and Task
+#: Statuses".
 SPECIFIED_STATUSES = (
     ServerStatus("ACTIVE", "active", None),
     ServerStatus("HARD_REBOOT", "active", "rebooting_hard"),
@@ -66,7 +66,7 @@ SPECIFIED_STATUSES = (
     ServerStatus("SUSPENDED", "suspended", None),
 )
 
-#: What Nova has added since, in its own spellings.
+#: The statuses that Nova has added since, in Nova's spellings.
 LATER_STATUSES = (
     ServerStatus("REBOOT", "active", "reboot_pending"),
     ServerStatus("REBOOT", "active", "reboot_started"),
@@ -88,7 +88,7 @@ LATER_STATUSES = (
     ServerStatus("RESIZE", "stopped", "resize_finish"),
 )
 
-#: ``power_state`` in words, as openstackclient writes them.
+#: The names of power states, as openstackclient writes them.
 POWER_STATES = {
     0: "NOSTATE",
     1: "Running",
@@ -105,10 +105,9 @@ _STATUSES = {
 
 
 def server_status(vm_state: str | None, task_state: str | None) -> str:
-    """Return the server status that corresponds with the two states.
+    """Return the server status for a VM state and a task state.
 
-    A task state without a row of its own leaves the status that the VM state
-    has; a VM state that stands in no table gives ``UNKNOWN``, as in Nova.
+    A VM state that is in no table gives ``UNKNOWN``, as in Nova.
     """
     if vm_state is None:
         return "UNKNOWN"
