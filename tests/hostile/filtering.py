@@ -1,4 +1,4 @@
-"""The filter over a real database, and an application that says anything."""
+"""The filter with a real database, around an application's bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST = "29a5b2e2-7c1c-4b8b-8f3e-0d1f5b1a9c01"
 SECOND = "c0ffee00-1111-4222-8333-444455556666"
 
-#: What the database knows. The values are in need of escapes.
+#: The records in the database. Some values need escapes.
 RECORDS = {
     FIRST: States("active", None, 1),
     SECOND: States('re"sized\n', "<resize>&\u2603", -4),
@@ -47,7 +47,7 @@ class Filtering:
         self._client = Client(extended(self._application))
 
     def body(self, body: bytes, call: str, content_type: str) -> bytes:
-        """Return what comes out for a body of the application's."""
+        """Return the filter's body for an application's body."""
         response = self.response(body, call, content_type)
         lengths = [
             value
@@ -76,7 +76,7 @@ class Filtering:
 
 @contextlib.contextmanager
 def asked_ids() -> Iterator[list[str]]:
-    """Collect every id that any database is asked for meanwhile.
+    """Collect every id that a database is queried for.
 
     A statement with any other parameter is an error.
     """

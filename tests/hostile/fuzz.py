@@ -1,4 +1,4 @@
-"""Fuzzing of the two readers by coverage, for as long as one likes.
+"""Coverage-guided fuzzing of the two formats, without a limit of time.
 
 atheris is not among the tests' packages. An hour for each format::
 
@@ -7,16 +7,16 @@ atheris is not among the tests' packages. An hour for each format::
     python -m tests.hostile.fuzz json /tmp/found tests/hostile/corpus/json \\
         -max_total_time=3600 -max_len=4096
 
-and the same with ``xml``. The first directory takes what reaches new places in
-the package; the others are only read. Whatever comes out as the oracles do not
-allow, and every exception but a refusal, stops it: the body is then in a file
-``crash-…``, and belongs, made small with ``-minimize_crash=1``, in the corpus
-under the name of what it shows. The suite tries all of the corpus each time.
+and the same with ``xml``. A result that the oracle does not allow, or an
+exception, ends it and leaves the body in a file ``crash-…``. Minimize that
+with ``-minimize_crash=1``, and add it to the corpus under a name that says
+what it shows.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from typing import Any
 
@@ -27,27 +27,23 @@ def main() -> None:
     # Before anything else imports the package.
     with atheris.instrument_imports(include=["nova_ext_sts"]):
         calls = importlib.import_module("nova_ext_sts.calls").Call
-        reader = importlib.import_module("nova_ext_sts.documents").READERS[
-            format
-        ]
+        documents = importlib.import_module("nova_ext_sts.documents")
+    reader = documents.READERS[format]
     oracle = importlib.import_module(f"tests.hostile.oracle_{format}")
-    filtering = importlib.import_module("tests.hostile.filtering")
-    combinations = [
-        (call, overwrite)
-        for call in (calls.DETAIL, calls.SHOW)
-        for overwrite in (False, True)
-    ]
+    records = importlib.import_module("tests.hostile.filtering").RECORDS
 
     def try_one(body: bytes) -> None:
-        for call, overwrite in combinations:
+        for call, overwrite in itertools.product(
+            (calls.DETAIL, calls.SHOW), (False, True)
+        ):
             try:
                 document = reader(body, call, overwrite=overwrite)
-                result = document.splice(filtering.RECORDS)
+                result = document.splice(records)
             except (ValueError, RecursionError):
                 result = body
             name = call.name.lower()
-            fault = oracle.faults(
-                body, result, name, filtering.RECORDS, overwrite=overwrite
+            fault = oracle.fault(
+                body, result, name, records, overwrite=overwrite
             )
             if fault:
                 raise AssertionError(f"{name}, {overwrite=}: {fault}")

@@ -1,4 +1,4 @@
-"""Bodies with a few hostile changes, the same ones for the same seed."""
+"""Bodies with a few hostile changes, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import random
 
-#: What is put in place of a token of JSON, or between two.
+#: Put in place of a token of JSON, or between two.
 JSON_TOKENS = [
     b"{", b"}", b"[", b"]", b",", b":", b" ", b"\n", b"\0", b"\x01", b"\xff",
     b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xff\xfe", b"NaN", b"null",
@@ -46,13 +46,13 @@ XML_TOKENS = [
 
 
 class Format(NamedTuple):
-    """What one format's bodies consist of."""
+    """The parts of a format's bodies."""
 
     token: re.Pattern[bytes]
     tokens: list[bytes]
-    #: Where a body stays well-formed if something else stands …
+    #: Where a body stays well-formed with another …
     place: re.Pattern[bytes]
-    #: … namely one of these.
+    #: … of these pieces.
     pieces: list[bytes]
 
 

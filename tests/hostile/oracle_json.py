@@ -1,8 +1,8 @@
-"""What the filter has to make of a JSON body, by another way than its own.
+"""The bodies that the filter may send for a JSON body.
 
-Python's json says whether the body is valid; where its members lie is told by
-one regular expression for tokens, and a walk over them. Only what is cheap to
-get right is used: no speed is needed here.
+Written without the filter's means: Python's json decides whether a body is
+valid, and a walk over its tokens, found by one regular expression, where its
+members are. Speed does not matter.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nova_ext_sts.extension import ATTRIBUTES
 
@@ -23,18 +23,17 @@ if TYPE_CHECKING:
 TOKEN = re.compile(
     rb'"[^"\\]*(?:\\.[^"\\]*)*"'
     rb"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-    rb"|true|false|null|[][{}:,]|[ \t\n\r]+"
+    rb"|true|false|null|[][{}:,]"
 )
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-#: Deeper than this, or longer, a parser may refuse what is valid.
+#: A parser may refuse valid JSON that is deeper, or has a longer number.
 _SAFE_DEPTH = 500
 _SAFE_DIGITS = 300
 
 _OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
-_OPENING_OF = dict(zip(_CLOSING, _OPENING, strict=True))
 
 
-def faults(
+def fault(
     body: bytes,
     result: bytes,
     call: str,
@@ -42,114 +41,51 @@ def faults(
     *,
     overwrite: bool,
 ) -> str:
-    """Return what is wrong with what came out, or nothing."""
+    """Return what is wrong with the filter's result, or nothing."""
     allowed = _allowed(body, call, records, overwrite=overwrite)
-    if result not in allowed:
-        return f"has become {result!r}, which is not in {allowed!r}"
-    is_changed = result != body and len(allowed) == 1
-    if is_changed and _stateless(body) != _stateless(result):
-        return "is changed in more than states"
-    return ""
+    if result in allowed:
+        return ""
+    return f"{result!r} is not one of {allowed!r}"
 
 
 def _allowed(
     body: bytes, call: str, records: Mapping[str, States], *, overwrite: bool
 ) -> list[bytes]:
-    """Return what may come out for a body, in the order of preference."""
-    if not _is_json(body):
+    if not _may_be_json(body):
         return [body]
     document = _Document(body, records, overwrite=overwrite)
-    wanted = document.extended("server" if call == "show" else "servers")
-    if document.is_plain(0, None):
-        return [wanted]
-    # A server with what a parser may refuse may be left as it is.
-    partly = document.extended(
-        "server" if call == "show" else "servers", only_plain=True
-    )
-    return [wanted, partly, body]
+    holder = "server" if call == "show" else "servers"
+    try:
+        extended = document.extended(holder)
+        if document.is_plain(0, None):
+            return [extended]
+        # What a parser may refuse can leave a server, or all, unchanged.
+        return [extended, document.extended(holder, only_plain=True), body]
+    except (IndexError, ValueError):
+        return [body]  # Too deep for Python, and no JSON.
 
 
-def _is_json(body: bytes) -> bool:
+def _may_be_json(body: bytes) -> bool:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
     try:
         # Numbers are not made: they may have thousands of digits.
         json.loads(
-            body.decode(), parse_int=str, parse_float=str, parse_constant=_no
+            body.decode(),
+            parse_int=str,
+            parse_float=str,
+            parse_constant=refuse,
         )
     except RecursionError:
-        return _is_deep_json(body)
+        return True
     except ValueError:
         return False
     return True
 
 
-def _is_deep_json(body: bytes) -> bool:
-    """Say whether a body is valid that is too deep for Python's parser."""
-    open_ones: list[bytes] = []
-    # What may come next: a value, a name, a colon, or a comma.
-    awaited, may_close, end = "value", False, 0
-    for match in TOKEN.finditer(body):
-        token = match[0]
-        if match.start() != end or awaited == "end":
-            return False
-        end = match.end()
-        if token.isspace():
-            continue
-        if token in _CLOSING:
-            if not may_close or open_ones.pop() != _OPENING_OF[token]:
-                return False
-        elif token in (b":", b","):
-            if token != {"colon": b":", "comma": b","}.get(awaited):
-                return False
-            is_name = token == b"," and open_ones[-1] == b"{"
-            awaited, may_close = "name" if is_name else "value", False
-            continue
-        elif awaited == "name":
-            if not token.startswith(b'"'):
-                return False
-            awaited, may_close = "colon", False
-            continue
-        elif awaited != "value":
-            return False
-        elif token in _OPENING:
-            open_ones.append(token)
-            awaited = "name" if token == b"{" else "value"
-            may_close = True
-            continue
-        awaited, may_close = ("comma", True) if open_ones else ("end", False)
-    return end == len(body) and awaited == "end"
-
-
-def _no(constant: str) -> None:
-    raise ValueError(constant)
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object, in order, with repeated members."""
-
-
-def _stateless(body: bytes) -> Any:
-    """Return a body, as Python's json reads it, without any states."""
-    return _without_states(
-        json.loads(
-            body, parse_int=str, parse_float=str, object_pairs_hook=_Pairs
-        )
-    )
-
-
-def _without_states(value: Any) -> Any:
-    if isinstance(value, _Pairs):
-        return _Pairs(
-            (name, _without_states(member))
-            for name, member in value
-            if name not in ATTRIBUTES
-        )
-    if isinstance(value, list):
-        return [_without_states(element) for element in value]
-    return value
-
-
 class _Document:
-    """The tokens of a valid body, without what lies between them."""
+    """The tokens of a valid body."""
 
     def __init__(
         self, body: bytes, records: Mapping[str, States], *, overwrite: bool
@@ -157,14 +93,12 @@ class _Document:
         self._body = body
         self._records = records
         self._overwrite = overwrite
-        matches = [
-            match for match in TOKEN.finditer(body) if not match[0].isspace()
-        ]
+        matches = list(TOKEN.finditer(body))
         self._tokens = [match[0] for match in matches]
         self._spans = [match.span() for match in matches]
 
     def is_plain(self, first: int, stop: int | None) -> bool:
-        """Say whether every parser takes these tokens for valid JSON."""
+        """Return True if every parser accepts these tokens."""
         depth = deepest = 0
         for token in self._tokens[first:stop]:
             depth += (token in _OPENING) - (token in _CLOSING)
@@ -178,10 +112,10 @@ class _Document:
                 return False
         return deepest <= _SAFE_DEPTH
 
-    def extended(self, name: str, *, only_plain: bool = False) -> bytes:
+    def extended(self, holder: str, *, only_plain: bool = False) -> bytes:
         """Return the body with the states of the servers in a member."""
         edits: list[tuple[int, int, bytes]] = []
-        for server in self._servers(name):
+        for server in self._servers(holder):
             if not only_plain or self.is_plain(server, self._behind(server)):
                 edits += self._edits(server)
         pieces, done = [], 0
@@ -190,18 +124,16 @@ class _Document:
             done = end
         return b"".join([*pieces, self._body[done:]])
 
-    def _servers(self, name: str) -> list[int]:
-        """Return at which tokens the servers begin."""
+    def _servers(self, holder: str) -> list[int]:
+        """Return the number of each server's first token."""
         if self._tokens[0] != b"{":
             return []
-        values = [
-            value for member, value in self._members(0) if member == name
-        ]
+        values = [value for name, value in self._members(0) if name == holder]
         if not values:
             return []
         last = values[-1]
-        found = [last] if name == "server" else []
-        if name == "servers" and self._tokens[last] == b"[":
+        found = [last] if holder == "server" else []
+        if holder == "servers" and self._tokens[last] == b"[":
             found = list(self._elements(last))
         return [server for server in found if self._tokens[server] == b"{"]
 
@@ -233,7 +165,7 @@ class _Document:
         yield brace, brace, added.encode()
 
     def _members(self, start: int) -> Iterator[tuple[str, int]]:
-        """Yield the name, and the token of the value, of each member."""
+        """Yield the name of each member, and its value's first token."""
         number = start + 1
         while self._tokens[number] != b"}":
             name: str = json.loads(self._tokens[number])
@@ -249,7 +181,7 @@ class _Document:
             number += self._tokens[number] == b","
 
     def _behind(self, number: int) -> int:
-        """Return the token behind the value that begins at one."""
+        """Return the number of the token behind a value."""
         depth = 0
         while True:
             token = self._tokens[number]

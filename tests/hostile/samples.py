@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 from tests.hostile.filtering import FIRST, SECOND
-from tests.support import api_v2
 
+COMPUTE = "http://docs.openstack.org/compute/api/v1.1"
 _BASE = "http://127.0.0.1:8774/v2.1/servers"
 
 
@@ -70,12 +71,36 @@ JSON = [
     ),
 ]
 
-_SIMPLE = [
-    {name: value for name, value in _server(each).items() if name != "flavor"}
-    for each in (FIRST, SECOND, "gone")
-]
+
+def _in_xml(server_id: str, namespace: str = "") -> str:
+    """Return a server as API v2 wrote it."""
+    server = _server(server_id)
+    names = ("status", "tenant_id", "created", "name", "progress", "id")
+    attributes = "".join(
+        f" {name}={quoteattr(str(server[name]))}" for name in names
+    )
+    return (
+        f"<server{namespace}{attributes}>"
+        f'<image id="{SECOND}"><atom:link href="{_BASE}" rel="self"/></image>'
+        '<metadata><meta key="servers">[{}] &lt;server/&gt;</meta></metadata>'
+        '<addresses><network id="private"><ip version="4" addr="10.0.0.1"/>'
+        "</network></addresses></server>"
+    )
+
+
+_SERVERS = "".join(map(_in_xml, (FIRST, SECOND, "gone")))
+_ROOT = f' xmlns:atom="http://www.w3.org/2005/Atom" xmlns="{COMPUTE}"'
+_HEAD = "<?xml version='1.0' encoding='UTF-8'?>\n"
 XML = [
-    ("list", api_v2.written({"servers": _BRIEF, "servers_links": _NEXT})),
-    ("detail", api_v2.written({"servers": _SIMPLE})),
-    ("show", api_v2.written({"server": _SIMPLE[1]})),
+    (
+        "list",
+        f'{_HEAD}<servers{_ROOT}><server id="{FIRST}" name="x"/>\n'
+        f'<server id="{SECOND}" name="x"/><atom:link rel="next"/></servers>'
+        "\n".encode(),
+    ),
+    (
+        "detail",
+        f"{_HEAD}<servers{_ROOT}>{_SERVERS}</servers>".encode(),
+    ),
+    ("show", f"{_HEAD}{_in_xml(SECOND, _ROOT)}".encode()),
 ]

@@ -1,4 +1,4 @@
-"""The product of all ways to answer, with the filter and without it."""
+"""All ways to answer, with the filter and without it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from tests.hostile.tally import Tally
-
     Make = Callable[[WSGIApplication], WSGIApplication]
 
 EXTENDED = b"%b, %b}}" % (
@@ -34,7 +32,7 @@ EXTENDED = b"%b, %b}}" % (
 
 
 class Outcome(NamedTuple):
-    """What a server and its client have seen of one response."""
+    """What a server and its client see of one response."""
 
     head: Any
     body: bytes
@@ -47,7 +45,7 @@ def outcome(
 ) -> Outcome:
     """Serve one request, as wsgiref's server does.
 
-    :param patience: how many chunks the client takes before it goes away
+    :param patience: after how many chunks the client disconnects
     """
     heads: list[Any] = []
     chunks: list[bytes] = []
@@ -86,7 +84,7 @@ def outcome(
 
 
 def compared(make: Make, manner: Manner, patience: int) -> bool:
-    """Say whether a response was extended; assert that it came out right."""
+    """Return True if a response is extended; assert that it is right."""
     plain, innermost = Application(manner), Application(manner)
     extended = make(innermost)
     all_of_it = outcome(plain, plain, 999)
@@ -94,12 +92,12 @@ def compared(make: Make, manner: Manner, patience: int) -> bool:
     seen = outcome(extended, innermost, patience)
     assert innermost.source is None or innermost.source.closed == 1
     assert seen.closed == without.closed
-    is_ours = (
+    is_extended = (
         manner.content == "extended"
         and manner.start != "replaced"
         and all_of_it.error in ("", "OSError('in close')")
     )
-    if is_ours:
+    if is_extended:
         status, headers = manner.head
         fitted = [
             (name, str(len(EXTENDED)) if name == "Content-Length" else value)
@@ -110,7 +108,7 @@ def compared(make: Make, manner: Manner, patience: int) -> bool:
             fitted.append(("Content-Length", str(len(EXTENDED))))
         assert seen.head == [status, fitted]
         assert seen.error == all_of_it.error
-        # In one piece, which a client without patience does not take.
+        # In one chunk.
         assert seen.body == (EXTENDED if patience else b"")
         return True
     if not seen.head and manner.written != "nothing":
@@ -124,7 +122,7 @@ def compared(make: Make, manner: Manner, patience: int) -> bool:
         assert seen.body == without.body
         assert seen.error == without.error
     else:
-        # What has been read goes out as one chunk.
+        # What has been read is sent as one chunk.
         assert all_of_it.body.startswith(seen.body)
         assert seen.error in ("", without.error, all_of_it.error)
     return False
@@ -134,10 +132,12 @@ def compared(make: Make, manner: Manner, patience: int) -> bool:
     ("patience", "limit"), [(0, 9999), (1, 9999), (999, 9999), (999, 10)]
 )
 def test_response_comes_out_as_without_the_filter(
-    connection: str, tally: Tally, patience: int, limit: int
+    connection: str, count: Any, patience: int, limit: int
 ) -> None:
     make = filter_factory({}, connection=connection, max_body_size=limit)
     for manner in MATRIX:
+        if (patience, limit) != (999, 9999) and manner.chunks != "gaps":
+            continue  # These chunks take other paths only if all is read.
         if limit == 10:
             # Above the limit nothing is extended.
             manner = manner._replace(
@@ -145,21 +145,19 @@ def test_response_comes_out_as_without_the_filter(
                     manner.content, manner.content
                 )
             )
-        with tally.case("WSGI: manners of answering") as counted:
-            try:
-                counted.extended += compared(make, manner, patience)
-            except AssertionError as error:
-                raise AssertionError(f"{manner}: {error}") from error
+        try:
+            count("WSGI: manners", compared(make, manner, patience))
+        except AssertionError as error:
+            raise AssertionError(f"{manner}: {error}") from error
 
 
-def test_legal_response_stays_legal(connection: str, tally: Tally) -> None:
+def test_legal_response_stays_legal(connection: str, count: Any) -> None:
     make = filter_factory({}, connection=connection)
     for manner in filter(Manner.is_legal, MATRIX):
-        with tally.case("WSGI: held to PEP 3333") as counted:
-            judged = validate.validator(Application(manner))
-            client = Client(webtest.lint.middleware(make(judged)))
-            response = client.get("/servers/a")
-            assert response.status == manner.head[0]
-            is_ours = manner.content == "extended"
-            assert response.body == (EXTENDED if is_ours else manner.document)
-            counted.extended += is_ours
+        judged = validate.validator(Application(manner))
+        client = Client(webtest.lint.middleware(make(judged)))
+        response = client.get("/servers/a")
+        assert response.status == manner.head[0]
+        is_extended = manner.content == "extended"
+        assert response.body == (EXTENDED if is_extended else manner.document)
+        count("WSGI: held to PEP 3333", is_extended)

@@ -1,7 +1,4 @@
-"""Applications that answer in every way that PEP 3333 leaves them.
-
-And in some that it does not. The matrix is the product of what follows.
-"""
+"""Applications that answer in all ways that PEP 3333 allows, and in more."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ class Manner(NamedTuple):
 
     @property
     def head(self) -> tuple[str, list[tuple[str, str]]]:
-        """The status and headers that the application ends up with."""
+        """The final status and headers."""
         plain = self.content == "text"
         headers = [
             ("X-First", "1"),
@@ -52,7 +49,7 @@ class Manner(NamedTuple):
         return "404 Not Found" if self.content == "404" else "200 OK", headers
 
     def is_possible(self) -> bool:
-        """Say whether there is an application that could answer so."""
+        """Return True if an application can answer so."""
         # Only code that runs while the body is taken can start or fail then;
         # PEP 3333 forbids such code to write(), unless it starts then, too.
         starts_late = self.start in ("on first", "delayed")
@@ -66,7 +63,7 @@ class Manner(NamedTuple):
         )
 
     def is_legal(self) -> bool:
-        """Say whether an application may answer so, as the judges see it."""
+        """Return True if PEP 3333 allows to answer so."""
         return (
             self.error == "none"
             # write() is not for code that runs while the body is taken.
@@ -91,13 +88,13 @@ MATRIX = [
         ),
     )
     if manner.is_possible()
-    # A wrong length is none of the chunks' business.
+    # How the chunks are cut does not matter to a wrong length.
     and (manner.length in ("none", "right") or manner.chunks == "gaps")
 ]
 
 
 class Source:
-    """An iterable with close(), which counts how often that is called."""
+    """An iterable that counts the calls of close()."""
 
     def __init__(self, chunks: Iterable[bytes], *, fails: bool) -> None:
         self._chunks = iter(chunks)
@@ -114,7 +111,10 @@ class Source:
 
 
 class Application:
-    """An application of one manner; ``source`` is the latest body's."""
+    """An application that answers in one manner.
+
+    ``source`` is the iterable of its latest response.
+    """
 
     def __init__(self, manner: Manner) -> None:
         self._manner = manner

@@ -1,0 +1,278 @@
+"""Bodies in which anything may be written, judged by an oracle."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nova_ext_sts.extension import NAMESPACE
+from tests.hostile import mutation, oracle_json, oracle_xml, samples
+from tests.hostile.filtering import RECORDS, TYPES, Filtering, asked_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CORPUS = Path(__file__).parent / "corpus"
+FILES = sorted(CORPUS.glob("*/*"))
+SEEDS = range(8)
+
+
+class Format(NamedTuple):
+    """What differs between the formats."""
+
+    samples: list[tuple[str, bytes]]
+    mutation: mutation.Format
+    fault: Callable[..., str]
+    #: How many bodies are mutated for one seed.
+    mutated: int
+    #: Put in place of single bytes.
+    bytes: tuple[bytes, ...]
+
+
+FORMATS = {
+    "json": Format(
+        samples.JSON,
+        mutation.JSON,
+        oracle_json.fault,
+        1_500,
+        (b"", b"\xff", b'"', b"}", b"\x00", b"a", b","),
+    ),
+    "xml": Format(
+        samples.XML,
+        mutation.XML,
+        oracle_xml.fault,
+        1_000,
+        (b"", b"\xff", b'"', b">", b"\x00", b"a", b":"),
+    ),
+}
+SAMPLES = [
+    pytest.param(name, *sample, id=f"{name}-{sample[0]}-{number}")
+    for name, format in FORMATS.items()
+    for number, sample in enumerate(format.samples)
+]
+
+
+class Judge:
+    """Passes bodies through the filter and judges the results."""
+
+    def __init__(self, connection: str, count: Any) -> None:
+        self._count = count
+        self._filters = {
+            overwrite: Filtering(connection, overwrite=overwrite)
+            for overwrite in (False, True)
+        }
+
+    def __call__(
+        self, format: str, kind: str, body: bytes, *calls: str
+    ) -> None:
+        for call in calls or ("list", "show"):
+            for overwrite, filtering in self._filters.items():
+                result = filtering.body(body, call, TYPES[format])
+                self._count(f"{format}: {kind}", result != body)
+                assert not FORMATS[format].fault(
+                    body, result, call, RECORDS, overwrite=overwrite
+                )
+
+
+@pytest.fixture(scope="module")
+def judge(connection: str, count: Any) -> Iterator[Judge]:
+    # It fails if anything else than an id is looked up.
+    with asked_ids() as ids:
+        yield Judge(connection, count)
+        assert ids
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_body_in_the_corpus_comes_out_right(judge: Judge, path: Path) -> None:
+    judge(path.parent.name, "corpus", path.read_bytes())
+
+
+@pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
+def test_body_that_is_cut_short_passes_unchanged(
+    judge: Judge, format: str, call: str, sample: bytes
+) -> None:
+    for end in range(len(sample) + 1):
+        judge(format, "cut short", sample[:end], call)
+
+
+@pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
+def test_body_with_one_byte_changed_comes_out_right(
+    judge: Judge, format: str, call: str, sample: bytes
+) -> None:
+    bytes_ = itertools.cycle(FORMATS[format].bytes)
+    for at, byte in zip(range(len(sample)), bytes_, strict=False):
+        body = sample[:at] + byte + sample[at + 1 :]
+        judge(format, "one byte changed", body, call)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("format", FORMATS)
+def test_mutated_body_comes_out_right(
+    judge: Judge, format: str, seed: int
+) -> None:
+    generator = random.Random(seed)  # noqa: S311 - the same each time
+    parts = FORMATS[format]
+    for _ in range(parts.mutated):
+        call, sample = generator.choice(parts.samples)
+        body = mutation.mutated(sample, generator, parts.mutation)
+        judge(format, "mutated", body, call)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=500)
+@pytest.mark.parametrize("format", FORMATS)
+def test_any_bytes_pass_unchanged(
+    judge: Judge, format: str, body: bytes
+) -> None:
+    judge(format, "any bytes", body)
+
+
+A = b'{"id": "a"}'
+
+
+@given(
+    st.lists(st.sampled_from(mutation.JSON_TOKENS) | st.binary(max_size=4)),
+    st.lists(st.sampled_from(mutation.JSON_TOKENS), max_size=5),
+)
+@settings(max_examples=2_000)
+def test_json_members_of_any_kind_come_out_right(
+    judge: Judge, around: list[bytes], within: list[bytes]
+) -> None:
+    server = b'{"id": "a", "x": %b}' % b"".join(within)
+    holders = b'"servers": [%b, %b], "server": %b' % (server, A, server)
+    judge("json", "pieces", b"{%b}" % holders)
+    judge("json", "pieces", b"{%b%b }" % (b"".join(around), holders))
+
+
+LIST = b'{"servers": [%b], "servers_links": []}'
+JSON = [
+    # Ids, …
+    *(
+        LIST % (b'{"id": %b}, %b' % (value, A))
+        for value in [
+            b"7", b"1e999", b"9" * 5000, b"true", b"null", b"[]", b"{}",
+            b'""', b'"\\""', b'"\\u0061"', b'"\\ud800"', b'"a\\u0000"',
+            b'"a\\n"', b'" a"', b'"A"', b"'a'", b'"%b"' % (b"x" * 10_000_000),
+            b'"%b"' % (b"\\u0061" * 100_000), b'"a\' OR 1=1 --"', b'"\xff"',
+            b'"\xc3\xa9"', b'"\xed\xa0\x80"', b'"\xf0\x9f\x98\x80"', b'"%s"',
+        ]
+    ),
+    # … their names, …
+    *(
+        LIST % (b'{%b: "a"}' % name)
+        for name in [
+            b'"\\u0069\\u0064"', b'"ID"', b'"id\\u0000"', b"id", b'"i\\d"',
+            b'"id", "id"', b'"id": "b", "id"', b'"id": "a", "id": 7, "x"',
+        ]
+    ),
+    # … and what surrounds the list.
+    *(
+        before + LIST % A + after
+        for before, after in [
+            (b"\xff\xfe", b""), (b"\0", b""), (b"", b"\0"), (b"", b"{}"),
+            (b"", b","), (b"\x0b", b""), (b"\xc2\xa0", b""), (b"", b"\x0c"),
+            (b"//\n", b""), (b")]}'\n", b""), (b"\x1e", b"\n"),
+            (b"", b" " * 100_000), (b"", LIST % A),
+        ]
+    ),
+    *(
+        (LIST % A).decode().encode(encoding)
+        for encoding in ["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"]
+    ),
+    # Numbers, depth and size.
+    *(
+        LIST % (b'{"id": "a", "x": %b}, {"id": "b", "%b": 1}' % (value, value))
+        for value in [
+            b"Infinity", b"1e999", b"-1e-999", b"-0.0", b"9" * 100_000,
+            b"0." + b"9" * 100_000, b"01", b"1.", b".1", b"+1", b"-", b"0x1",
+        ]
+    ),
+    *(
+        template % (b"[" * depth + b"]" * depth)
+        for depth in (900, 1000, 1100, 10_000)
+        for template in [
+            b'{"servers": %b}', b'{"x": %b, "server": {}}',
+            b'{"server": {"id": "a", "x": %b}}', b'{"server": {"id": %b}}',
+            b'{"servers": [{"id": "a", "x": %b}, {"id": "b"}]}',
+            b'{"servers": [{"id": "a"}], "servers_links": %b}',
+            b'{"server": {"id": "a", "OS-EXT-STS:vm_state": %b}}',
+        ]
+    ),
+    b'{"servers": ' + b"[" * 100_000, b'{"a":' * 100_000,
+    LIST % b", ".join([A] * 10_000), LIST % (b"%b, null" % A * 5_000),
+    b"{" + b'"a":1,' * 100_000 + b'"servers": [%b]}' % A,
+]  # fmt: skip
+
+
+def test_json_made_by_hand_comes_out_right(judge: Judge) -> None:
+    for body in JSON:
+        judge("json", "made by hand", body)
+
+
+COMPUTE = samples.COMPUTE.encode()
+ROOT = b'<servers xmlns="%b">' % COMPUTE
+SERVER = b'<server id="a"/>'
+
+
+@given(
+    st.lists(st.sampled_from(mutation.XML.pieces), max_size=3),
+    st.lists(st.sampled_from(mutation.XML.pieces), max_size=4),
+    st.lists(st.sampled_from(mutation.XML_TOKENS), max_size=3),
+)
+@settings(max_examples=1_500)
+def test_xml_attributes_of_any_kind_come_out_right(
+    judge: Judge, root: list[bytes], own: list[bytes], within: list[bytes]
+) -> None:
+    body = b'<servers xmlns="%b"%b><server id="a"%b>%b</server>%b</servers>'
+    parts = COMPUTE, b"".join(root), b"".join(own), b"".join(within), SERVER
+    judge("xml", "pieces", body % parts, "detail")
+    body = b'<server xmlns="%b"%b id="a">%b</server>'
+    judge("xml", "pieces", body % (COMPUTE, parts[1], parts[3]), "show")
+
+
+XML_LIST = ROOT + SERVER + b"%b</servers>"
+XML = [
+    # What a DOCTYPE could do.
+    b"<!DOCTYPE s [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
+    + XML_LIST % b"&e;",
+    b"<!DOCTYPE s [<!ENTITY % p SYSTEM 'http://127.0.0.1:1/'>%p;]>"
+    + XML_LIST % b"",
+    b"<!DOCTYPE s [<!ATTLIST server id CDATA 'a'>]>" + XML_LIST % b"<server/>",
+    (b"<!DOCTYPE s>" + XML_LIST % b"").decode().encode("utf-16"),
+    # References, instructions, comments, sections.
+    XML_LIST % b"&e;", XML_LIST % b"&amp;&lt;&#65;", XML_LIST % b"&#0;",
+    XML_LIST % b"<?xml version='1.0'?>", XML_LIST % b"<!-- -- -->",
+    b"<?xml version='1.1'?>" + XML_LIST % b"", XML_LIST % b"]]>",
+    b"<!---->" * 10_000 + XML_LIST % b"", XML_LIST % b"" + b"\0",
+    XML_LIST % b"" + b"<!-- -->\n" * 10_000,
+    # Many, deep and large.
+    XML_LIST % (b"<a>" * 9_000 + b"</a>" * 9_000),
+    XML_LIST % (SERVER * 9_000), XML_LIST % (b"&#65;" * 100_000),
+    XML_LIST % (b"<server>" * 50_000 + b"</server>" * 50_000),
+    XML_LIST % (b"<server id='" + b"b" * 1_000_000 + b"'/>"),
+    XML_LIST
+    % b"".join(b'<server id="a" xmlns:p%d="u"/>' % n for n in range(500)),
+    # Names that are not bound, or bound twice.
+    XML_LIST % b'<server id="b" OS-EXT-STS:vm_state="mine"/>',
+    XML_LIST % b'<server xmlns:OS-EXT-STS="" id="b"/>',
+    XML_LIST % b'<server id="b" xmlns:e="%b" e:vm_state="1" xmlns:f="%b" '
+    b'f:vm_state="2"/>' % (NAMESPACE.encode(), NAMESPACE.encode()),
+    # Encodings that are declared, or not.
+    *(
+        f"<?xml version='1.0' encoding='{declared}'?><server id='a' x='é' "
+        f"xmlns='{samples.COMPUTE}'/>".encode(encoding)
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp037")
+        for declared in ("utf-8", "UTF-16", "utf-16le", "iso-8859-1", "x", "")
+    ),
+]  # fmt: skip
+
+
+def test_xml_made_by_hand_comes_out_right(judge: Judge) -> None:
+    for body in XML:
+        judge("xml", "made by hand", body)
