@@ -136,8 +136,10 @@ def test_response_comes_out_as_without_the_filter(
 ) -> None:
     make = filter_factory({}, connection=connection, max_body_size=limit)
     for manner in MATRIX:
-        if (patience, limit) != (999, 9999) and manner.chunks != "gaps":
-            continue  # These chunks take other paths only if all is read.
+        if (patience, limit) != (999, 9999) and (
+            manner.chunks != "gaps" or manner.length not in ("none", "right")
+        ):
+            continue  # These take other paths only if all is read.
         if limit == 10:
             # Above the limit nothing is extended.
             manner = manner._replace(

@@ -514,7 +514,12 @@ def test_broken_list_is_refused_or_extended(
     except ValueError:
         return
     after = document.splice(written.records)
-    assert canonical(after) == canonical(bytes(body))
+    try:
+        before = canonical(bytes(body))
+    except ElementTree.ParseError:
+        assert b"}" in body  # ElementTree reads none in a namespace
+        return
+    assert canonical(after) == before
 
 
 @given(st.binary(max_size=200), st.sampled_from([Call.DETAIL, Call.SHOW]))
