@@ -89,22 +89,30 @@ class Servers(Document):
             server.id if type(server.id) is str else "" for server in servers
         ]
         givens = [NONE_GIVEN] * len(ids)
+        overwrite = self._overwrite
         for number, server in enumerate(servers):
             if server.name is UNSET and server.status == STAND_IN_STATUS:
                 ids[number] = ""
-            if not (
+            if (
                 server.vm_state
                 is server.task_state
                 is server.power_state
                 is UNSET
             ):
-                givens[number] = given = (
-                    server.vm_state is not UNSET,
-                    server.task_state is not UNSET,
-                    server.power_state is not UNSET,
-                )
-                if all(given) and not self._overwrite:
-                    ids[number] = ""
+                continue
+            if not (
+                overwrite
+                or server.vm_state is UNSET
+                or server.task_state is UNSET
+                or server.power_state is UNSET
+            ):
+                ids[number] = ""
+                continue
+            givens[number] = (
+                server.vm_state is not UNSET,
+                server.task_state is not UNSET,
+                server.power_state is not UNSET,
+            )
         if any(ids):
             self._start = span[0]
             self._ids, self._given = ids, givens
