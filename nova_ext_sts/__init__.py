@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     filter_factory = ExtendedStatus.factory
 
+__version__ = "1.0.0"
+
 __all__ = ["ExtendedStatus", "filter_factory"]
 
 

@@ -42,44 +42,26 @@ def wheel(distributions: Path) -> Path:
     return wheel
 
 
-def _built(source: Path, directory: Path, **environ: str) -> Path:
-    """Return the wheel that is built from a tree, beside all that it leaves.
-
-    What an earlier build has left in the tree would come with it.
-    """
-    configuration = directory / "build.cfg"
-    configuration.write_text(f"[build]\nbuild_base = {directory / 'build'}\n")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "build", "--wheel"),
-            *("--outdir", directory, source),
-        ],
-        check=True,
-        env=os.environ | {"DIST_EXTRA_CONFIG": str(configuration)} | environ,
-    )
-    (wheel,) = directory.glob("*.whl")
-    return wheel
-
-
-@pytest.fixture(scope="session")
-def wheel_of_the_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _built(ROOT, tmp_path_factory.mktemp("tree"))
-
-
 @pytest.fixture(scope="session")
 def wheel_of_an_export(
-    sdist: Path, tracked: set[str], tmp_path_factory: pytest.TempPathFactory
+    tracked: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """From the files alone: no git, and no list of them."""
+    """Build a wheel from the files alone, without the repository."""
     export = tmp_path_factory.mktemp("export")
     for name in tracked:
         copy = export / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
-    # The README's version is any.
-    version = sdist.name.removesuffix(".tar.gz").partition("-")[2]
     directory = tmp_path_factory.mktemp("of-an-export")
-    return _built(export, directory, PBR_VERSION=version)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "build", "--wheel"),
+            *("--outdir", directory, export),
+        ],
+        check=True,
+    )
+    (wheel,) = directory.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="session")
