@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from oslo_config import cfg
 from oslo_db import options as db_options
 
+from nova_ext_sts import requirements
 from nova_ext_sts.opts import GROUP, OPTS
 
 if TYPE_CHECKING:
@@ -79,8 +80,14 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
         and ``[api_database]``
     :param local: the options in the filter's section of the paste file, as
         text or as values
-    :raises ConfigurationError: an option is unknown or invalid
+    :raises ConfigurationError: an option is unknown or invalid, or a library
+        is too old
     """
+    if old := ", ".join(requirements.unsuitable()):
+        raise ConfigurationError(
+            f"The installed libraries are too old: {old}. Install "
+            "nova-ext-sts with the constraints of Nova's release."
+        )
     conf.register_opts(OPTS, group=GROUP)
     values = _values(conf, local)
     url, api_url = values.pop("connection"), values.pop("api_connection")
