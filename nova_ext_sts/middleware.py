@@ -14,6 +14,7 @@ from oslo_middleware import base
 from nova_ext_sts import extension, records, settings
 from nova_ext_sts.calls import EXTENSION_CALLS, Call, call_of
 from nova_ext_sts.documents import READERS
+from nova_ext_sts.monkey_patching import may_look_up
 from nova_ext_sts.policy import Policy
 from nova_ext_sts.printable import printable
 from nova_ext_sts.records import (
@@ -249,6 +250,8 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         valid_ids = list(filter(_ID.fullmatch, ids))
         if not valid_ids:
             return Records()
+        if not may_look_up():
+            raise RecordsUnavailable("another native thread looks up")
         try:
             found = Records.of(self._source.lookup(valid_ids))
         except DatabaseUnavailable:
