@@ -8,6 +8,12 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
 # The project's own extension.
@@ -68,3 +74,16 @@ html_css_files = ["pages.css"]
 html_copy_source = False
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
+
+
+def name_unreleased(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give the notes that no tag has claimed the version as their title."""
+    for title in doctree.findall(nodes.title):
+        # What reno calls them before the first tag.
+        if title.astext() == "0.0.0":
+            title.children = [nodes.Text(release)]
+
+
+def setup(app: Sphinx) -> None:
+    # Before Sphinx collects the titles.
+    app.connect("doctree-read", name_unreleased, priority=400)
