@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import webtest
 
 from tests.nova.installation import ADMIN
-from tests.nova.shim import MEMORY, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +29,9 @@ class Api:
     microversion: str | None
 
     @property
-    def shows_down_cells(self) -> bool:
-        """Whether servers in a cell that is down have a stand-in."""
-        if self.microversion is None:
-            return False
-        major, minor = self.microversion.split(".")
-        return (int(major), int(minor)) >= (2, 69)
+    def minor(self) -> int:
+        """The microversion's second number."""
+        return int((self.microversion or "2.1").partition(".")[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +42,6 @@ class Answer:
     #: As sent, the order and repeated headers included.
     headers: list[tuple[str, str]]
     body: bytes
-    #: What the shim did, where there is one.
-    memory: Memory
 
     @property
     def document(self) -> Any:
@@ -109,15 +103,19 @@ class Client:
         if document is not None:
             body = json.dumps(document).encode()
             sent["Content-Type"] = "application/json"
-        memory = Memory()
         response = self._application.request(
-            path,
-            method=method,
-            headers=sent,
-            body=body,
-            environ={MEMORY: memory},
-            expect_errors=True,
+            path, method=method, headers=sent, body=body, expect_errors=True
         )
-        return Answer(
-            response.status, response.headerlist, response.body, memory
-        )
+        return Answer(response.status, response.headerlist, response.body)
+
+
+class Novas(NamedTuple):
+    """Clients of one Nova, with and without the filter."""
+
+    alone: Client
+    #: As an operator has it, with the filter in the pipeline.
+    extended: Client
+    #: With a shim that takes Nova's states away, and the filter.
+    restored: Client
+    #: With a filter that answers 503 where it has to look up.
+    blind: Client
