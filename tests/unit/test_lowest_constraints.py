@@ -6,6 +6,7 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -40,6 +41,26 @@ def test_constraints_are_the_lowest_that_are_allowed() -> None:
     allowed = [setup["options"]["install_requires"], *extras]
     pinned = (ROOT / "lowest-constraints.txt").read_text()
     assert versions(pinned, "==") == versions("\n".join(allowed), ">=")
+
+
+@pytest.mark.parametrize("release", range(29, 35))
+def test_every_nova_keeps_its_libraries(release: int) -> None:
+    pins = dict(
+        versions(
+            (ROOT / f"tests/nova/constraints/nova{release}.txt").read_text(),
+            "==",
+        )
+    )
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    added = [
+        requirement.name
+        for requirement in requirements(setup["options"]["install_requires"])
+        if not requirement.specifier.contains(
+            pins.get(canonicalize_name(requirement.name), "0")
+        )
+    ]
+    assert added == ["msgspec"]
 
 
 def test_constraints_are_in_order() -> None:
