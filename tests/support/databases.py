@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+#: SQLAlchemy 1.4 does not know psycopg 3.
+PSYCOPG = "psycopg2" if sa.__version__ < "2" else "psycopg"
+
 #: The servers that the tests use, by SQLAlchemy's name of the system.
 SERVERS = {
     "mysql": sa.engine.make_url("mysql+pymysql://root@127.0.0.1:3306"),
     "postgresql": sa.engine.make_url(
-        "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+        f"postgresql+{PSYCOPG}://postgres@127.0.0.1:5432/postgres"
     ),
 }
 SYSTEMS = ("sqlite", *SERVERS)
@@ -67,7 +70,9 @@ class Database:
     """One database that a test may write to."""
 
     def __init__(self, url: sa.engine.URL) -> None:
-        self._engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        self._engine = sa.create_engine(
+            url, future=True, poolclass=sa.pool.NullPool
+        )
         self.url = url.render_as_string(hide_password=False)
         METADATA.create_all(self._engine)
 
