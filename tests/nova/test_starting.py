@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from tests.nova.client import Novas
     from tests.nova.installation import Installation
 
+API = Api("2.96", "/v2.1", "2.96")
 NATIVE = {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "true"}
 UWSGI = [
     *("uwsgi", "--http-socket=127.0.0.1:{port}", "--need-app"),
@@ -40,83 +40,50 @@ NOVA_API = [
 ]
 
 
-class Served:
-    """A process that serves Nova's API, and what it has logged."""
-
-    def __init__(
-        self, nova: Installation, command: list[str], **environ: str
-    ) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self._log = nova.directory / "nova.log"
-        self._logged = self._log.stat().st_size
-        (nova.directory / "listen.conf").write_text(
-            f"[DEFAULT]\nosapi_compute_listen_port = {self.port}\n"
-        )
-        script, *arguments = (
-            each.format(port=self.port, directory=nova.directory)
-            for each in command
-        )
-        own = {k: v for k, v in os.environ.items() if k not in NATIVE}
-        self.process = subprocess.Popen(
-            [SCRIPTS / script, *arguments],
-            cwd=nova.directory,
-            env=own | environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def wait(self) -> None:
-        """Wait until it accepts connections."""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            time.sleep(0.1)
-        pytest.fail(f"Nova does not start: {self.log()}")
-
-    def bodies(self, path: str, api: Api) -> list[bytes]:
-        """Return the bodies for four clients that ask at the same time."""
-
-        def get(_: int) -> bytes:
-            # The links in the response begin with the host's name.
-            headers = {**ADMIN, "Host": "localhost", "Connection": "close"}
-            headers["OpenStack-API-Version"] = f"compute {api.microversion}"
-            connection = http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=60
-            )
-            with contextlib.closing(connection):
-                try:
-                    connection.request("GET", path, headers=headers)
-                    return connection.getresponse().read()
-                except OSError:
-                    return b""
-
-        with ThreadPoolExecutor(4) as clients:
-            return list(clients.map(get, range(12)))
-
-    def log(self) -> str:
-        with self._log.open() as file:
-            file.seek(self._logged)
-            return file.read()
-
-
 @contextlib.contextmanager
 def served(
-    nova: Installation, command: list[str], **environ: str
-) -> Iterator[Served]:
-    server = Served(nova, command, **environ)
+    nova: Installation, command: list[str], environ: dict[str, str]
+) -> Iterator[int]:
+    """Start Nova's API, and give its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (nova.directory / "listen.conf").write_text(
+        f"[DEFAULT]\nosapi_compute_listen_port = {port}\n"
+    )
+    script, *arguments = (
+        each.format(port=port, directory=nova.directory) for each in command
+    )
+    inherited = {k: v for k, v in os.environ.items() if k not in NATIVE}
+    process = subprocess.Popen(
+        [SCRIPTS / script, *arguments],
+        env=inherited | environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        server.wait()
-        yield server
-        server.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.process.wait(30)
+        deadline = time.monotonic() + 120
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield port
     finally:
-        # uWSGI waits for what hangs.
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait(30)
+        process.terminate()
+        process.wait(60)
+
+
+def get(port: int) -> bytes:
+    """Return the body of a list, with links as in the in-process one."""
+    headers = {**ADMIN, "Host": "localhost"}
+    headers["OpenStack-API-Version"] = f"compute {API.microversion}"
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    ) as connection:
+        connection.request("GET", "/v2.1/servers", headers=headers)
+        return connection.getresponse().read()
 
 
 @pytest.mark.parametrize(
@@ -148,12 +115,12 @@ def test_every_response_has_all_states(
     nova: Installation,
     novas: Novas,
 ) -> None:
-    api = Api("2.96", "/v2.1", "2.96")
-    expected = novas.extended.get(api, "/servers").body
+    expected = novas.extended.get(API, "/servers").body
     assert b"OS-EXT-STS" in expected
-    with served(nova, command, **environ) as server:
-        assert set(server.bodies("/v2.1/servers", api)) == {expected}
-        assert monkey_patching.__name__ not in server.log()
+    with served(nova, command, environ) as port, ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(get, [port] * 12)) == {expected}
+    log = (nova.directory / "nova.log").read_text()
+    assert monkey_patching.__name__ not in log
 
 
 #: Prints the number of responses to native threads, and of those with states.
