@@ -5,7 +5,6 @@ An environment is a server, what stands in front of it, and a driver.
 
 from __future__ import annotations
 
-import contextlib
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -29,25 +28,25 @@ DRIVERS = {
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
-    with contextlib.closing(MariaDB()) as server:
+    with MariaDB() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mysql() -> Iterator[MySQL]:
-    with contextlib.closing(MySQL()) as server:
+def mysql() -> Iterator[Server]:
+    with MySQL() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mysql_without_tls() -> Iterator[MySQL]:
-    with contextlib.closing(MySQL("--tls-version=")) as server:
+def mysql_without_tls() -> Iterator[Server]:
+    with MySQL("--tls-version=") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    with contextlib.closing(PostgreSQL()) as server:
+    with PostgreSQL() as server:
         yield server
 
 
@@ -68,4 +67,4 @@ def account_of(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    accounts.report(terminalreporter, config, "environment")
+    accounts.report(terminalreporter, config)

@@ -19,7 +19,7 @@ from tests.databases.sites import Site
 from tests.support.checks import upgrade_check
 from tests.support.fleets import Fleet
 from tests.support.mysql import MySQL
-from tests.support.proxies import Recording
+from tests.support.proxies import Proxy
 from tests.support.servers import MariaDB, PostgreSQL
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def site_on(
         def site(kind: type[Server], tls: bool) -> Site:
             files = (certificates.certificate, certificates.key)
             server: Server = (
-                stack.enter_context(
-                    contextlib.closing(kind(*OPTIONS[kind], files=files))
-                )
+                stack.enter_context(kind(*OPTIONS[kind], files=files))
                 if tls
                 else request.getfixturevalue(WITHOUT_TLS[kind])
             )
@@ -139,11 +137,11 @@ def test_certificate_is_verified(
     client = fleet.client(connection=f"{url}?{parameters.format(ca=ca)}")
     if situation in {RIGHT, *PARAMETERS[driver][parameters]}:
         account = account_of(f"{site.server} with TLS", driver)
-        response = account.get(lambda: client.get("/servers"))
+        response = account.get(client.get_list)
         assert response.body == fleet.extended
         assert not caplog.records
     else:
-        assert client.get("/servers").body == fleet.plain
+        assert client.get_list().body == fleet.plain
         (record,) = caplog.records
         assert "certificate" in record.getMessage()
 
@@ -160,11 +158,11 @@ def test_server_without_tls_learns_no_password(
         pytest.skip("PyMySQL before 1.2 does not insist on TLS")
     site = site_on(kind, False)
     fleet = Fleet(1)
-    with contextlib.closing(Recording((HOST, site.server.port))) as proxy:
+    with contextlib.closing(Proxy((HOST, site.server.port))) as proxy:
         url = site.url(site.database, driver, port=proxy.port)
         with_ca = parameters.format(ca=certificates.authority)
         client = fleet.client(connection=f"{url}?{with_ca}")
-        assert client.get("/servers").body == fleet.plain
+        assert client.get_list().body == fleet.plain
         assert proxy.received in ([], [SSL_REQUEST])
 
 
@@ -175,7 +173,7 @@ def test_mysqlclient_insists_on_tls_with_ssl_mode_only(
     url = site.url(site.database, "mysql+mysqldb")
     fleet = Fleet(1)
     client = fleet.client(connection=f"{url}?ssl_ca={certificates.authority}")
-    assert client.get("/servers").body == fleet.extended
+    assert client.get_list().body == fleet.extended
 
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
@@ -192,7 +190,7 @@ def test_missing_file_is_named(
     url = site.url(site.database, driver)
     url = f"{url}?{parameters.format(ca=certificates.missing)}"
     try:
-        Fleet(1).client(connection=url).get("/servers")
+        Fleet(1).client(connection=url).get_list()
         said = caplog.text
     except ConfigurationError as error:
         said = str(error)

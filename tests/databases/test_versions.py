@@ -15,7 +15,7 @@ import pytest
 
 from tests.databases.sites import SOURCES, Site
 from tests.support.fleets import Fleet
-from tests.support.proxies import Announcing
+from tests.support.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,12 +68,12 @@ def test_proxy_announces_another_version(
     account = account_of(f"{server} as {version}", driver)
     fleet = Fleet(20)
     with contextlib.closing(
-        Announcing(("127.0.0.1", server.port), version)
+        Proxy(("127.0.0.1", server.port), version)
     ) as proxy:
         options = site.options(source, driver, port=proxy.port)
         client = fleet.client(**options)
         for _ in range(3):
-            response = account.get(lambda: client.get("/servers"))
+            response = account.get(client.get_list)
             assert response.body == fleet.extended
         settings = [
             statement

@@ -1,4 +1,4 @@
-"""The servers that are made to fail, and the account of what then happens."""
+"""The servers that are made to fail, and each driver's database there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 
-from tests.support import account as accounts
 from tests.support.databases import Database, made
 from tests.support.servers import KINDS, Server
 
@@ -30,7 +28,7 @@ def servers() -> Iterator[dict[str, Server]]:
     """One server of each kind, which the tests share in turn."""
     with contextlib.ExitStack() as stack:
         yield {
-            kind: stack.enter_context(contextlib.closing(server()))
+            kind: stack.enter_context(server())
             for kind, server in KINDS.items()
         }
 
@@ -52,26 +50,15 @@ def server(servers: dict[str, Server], driver: str) -> Server:
 def database(
     server: Server, driver: str, tmp_path: Path
 ) -> Iterator[Database]:
-    """A database with the active server ``a`` on that server.
-
-    Its URL is the driver's.
-    """
+    """A database on that server, whose URL is the driver's."""
     system = driver.partition("+")[0]
     with made(system, tmp_path, server.url) as database:
-        database.insert_instances([("a", "active", None, 1)])
-        url = sa.engine.make_url(database.url).set(drivername=driver, query={})
-        database.url = url.render_as_string(hide_password=False)
+        database.reach(driver, server.port)
         yield database
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest) -> accounts.Account:
-    """The account of the test's requests."""
-    name: str = request.node.name.removeprefix("test_").replace("_", " ")
-    return accounts.opened(request.config, name)
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    accounts.report(terminalreporter, config, "fault")
+def active(database: Database) -> Database:
+    """The same with the active server ``a``."""
+    database.insert_instances([("a", "active", None, 1)])
+    return database

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,115 +14,118 @@ import sqlalchemy as sa
 from nova_ext_sts.records import RecordsUnavailable, mappings
 from nova_ext_sts.states import States
 from tests.support.cells import CELL0, Cells
-from tests.support.databases import Database
+from tests.support.databases import Database, statements
+from tests.support.lookups import closed_port, slow_down
+from tests.support.scripted import close_after, scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from nova_ext_sts.records import RecordSource
     from tests.support.proxies import Proxy
+
+ACTIVE = States("active", None, 1)
 
 
 @pytest.fixture
 def cells(new_database: Callable[[], Database]) -> Cells:
+    """Cells on each database system in turn."""
     return Cells(new_database)
 
 
 @pytest.fixture
 def sqlite_cells(tmp_path: Path) -> Cells:
-    paths = iter(range(99))
-    return Cells(
-        lambda: Database(
-            sa.engine.make_url(f"sqlite:///{tmp_path}/{next(paths)}")
-        )
-    )
+    """Cells in SQLite, with an active server ``a`` in the second."""
+    cells = Cells.in_sqlite(tmp_path)
+    cells.add("a", 2, *ACTIVE)
+    return cells
 
 
-def build_request(**data: Any) -> str:
+def assert_only(
+    found: dict[str, States], lost: Sequence[str], records: RecordSource
+) -> None:
+    """Look all ids up: some are found, and the others are unavailable."""
+    with pytest.raises(RecordsUnavailable) as raised:
+        records.lookup([*found, *lost])
+    assert raised.value.records == found
+    assert sorted(raised.value.ids or ()) == sorted(lost)
+
+
+def build_request(**states: Any) -> str:
     return json.dumps(
-        {"nova_object.name": "Instance", "nova_object.data": data}
+        {"nova_object.name": "Instance", "nova_object.data": states}
     )
 
 
 def test_each_server_is_read_in_its_own_cell(cells: Cells) -> None:
-    cells.add("a", 2)
-    cells.add("b", 1)
-    cells.add("c", None)
-    cells.add("d", 2)
-    for name, cell in cells.cells.items():
-        # A record in a cell that the mapping does not name counts for nothing.
-        cell.insert_instances(
+    for server, cell in [("a", 2), ("b", 1), ("c", None), ("d", 2)]:
+        cells.add(server, cell)
+    for name, database in cells.cells.items():
+        # Records in a cell that the mapping does not name are ignored.
+        database.insert_instances(
             [(server, name, None, 1) for server in ("a", "b", "c")]
         )
-    cells.add_request(
-        "c",
-        build_request(
-            vm_state="building", task_state="scheduling", power_state=0
-        ),
+    # Disabled cells, and servers that are being deleted, make no difference.
+    cells.api.execute("UPDATE cell_mappings SET disabled = (1 = 1)")
+    cells.api.execute(
+        "UPDATE instance_mappings SET queued_for_delete = (1 = 1)"
     )
-    records = cells.source().lookup(["a", "b", "c", "d", "e"])
-    assert records == {
+    cells.add_request("c", build_request())
+    assert cells.source().lookup(["a", "b", "c", "d", "e"]) == {
         "a": States("cell1", None, 1),
         "b": States("cell0", None, 1),
         "c": States("building", "scheduling", 0),
     }
-    assert cells.source().lookup(["a"]) == {"a": States("cell1", None, 1)}
 
 
-def test_servers_of_disabled_cells_have_states(sqlite_cells: Cells) -> None:
-    sqlite_cells.add("a", 2)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
-    sqlite_cells.api.execute("UPDATE cell_mappings SET disabled = 1")
-    sqlite_cells.api.execute(
-        "UPDATE instance_mappings SET queued_for_delete=1"
-    )
-    assert sqlite_cells.source().lookup(["a"]) == {
-        "a": States("active", None, 1)
-    }
-
-
-def test_build_request_without_states_has_novas_own(
-    sqlite_cells: Cells,
+@pytest.mark.parametrize(
+    "states",
+    [
+        States("active", "networking", 1),
+        # Nova's own where the request has none.
+        States("building", "scheduling", 0),
+    ],
+)
+def test_server_without_a_cell_has_the_states_of_its_build_request(
+    sqlite_cells: Cells, states: States
 ) -> None:
-    sqlite_cells.add("a", None)
-    sqlite_cells.add_request("a", build_request(uuid="a"))
-    assert sqlite_cells.source().lookup(["a"]) == {
-        "a": States("building", "scheduling", 0)
-    }
+    sqlite_cells.add("b", None)
+    known = states._asdict() if states.vm_state == "active" else {}
+    sqlite_cells.add_request("b", build_request(uuid="b", **known))
+    assert sqlite_cells.source().lookup(["b"]) == {"b": states}
 
 
 def test_broken_build_request_is_logged_once(
     sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
 ) -> None:
     deep = f'{{"nova_object.data": {{"x": {"[" * 9**5}'
-    for server, instance in [("a", "{"), ("b", deep), ("c", None)]:
+    for server, instance in [("b", "{"), ("c", deep), ("d", None)]:
         sqlite_cells.add(server, None)
         sqlite_cells.add_request(server, instance)
     records = sqlite_cells.source()
     for _ in range(2):
-        assert records.lookup(["a", "b", "c"]) == {}
+        assert records.lookup(["b", "c", "d"]) == {}
     first, second = (record.getMessage() for record in caplog.records)
-    assert "server a" in first
-    assert "server b" in second
+    assert "server b" in first
+    assert "server c" in second
 
 
 def test_server_between_build_request_and_cell_is_looked_up_once_more(
     sqlite_cells: Cells,
 ) -> None:
-    sqlite_cells.add("a", None)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
+    api = sqlite_cells.api
+    api.execute("UPDATE instance_mappings SET cell_id = NULL")
 
     def place(*arguments: Any) -> None:
         """Choose a cell right after the first look, as the scheduler does."""
         if "FROM build_requests" in arguments[2]:
-            sqlite_cells.api.execute(
-                "UPDATE instance_mappings SET cell_id = 2"
-            )
+            api.execute("UPDATE instance_mappings SET cell_id = 2")
 
     records = sqlite_cells.source()
     sa.event.listen(sa.engine.Engine, "after_cursor_execute", place)
     try:
-        assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+        assert records.lookup(["a"]) == {"a": ACTIVE}
     finally:
         sa.event.remove(sa.engine.Engine, "after_cursor_execute", place)
 
@@ -128,253 +133,245 @@ def test_server_between_build_request_and_cell_is_looked_up_once_more(
 def test_server_that_moves_to_another_cell_is_read_there(
     sqlite_cells: Cells,
 ) -> None:
-    sqlite_cells.add("a", 1)
-    for name, cell in sqlite_cells.cells.items():
-        cell.insert_instances([("a", name, None, 1)])
+    # As a resize across cells does.
+    stopped = States("stopped", None, 4)
+    sqlite_cells.cells["cell0"].insert_instances([("a", *stopped)])
     records = sqlite_cells.source()
-    for number, name in ((1, "cell0"), (2, "cell1"), (1, "cell0")):
-        # As a resize across cells does.
+    for cell, states in ((2, ACTIVE), (1, stopped), (2, ACTIVE)):
         sqlite_cells.api.execute(
-            "UPDATE instance_mappings SET cell_id = :cell", cell=number
+            "UPDATE instance_mappings SET cell_id = :cell", cell=cell
         )
-        assert records.lookup(["a"]) == {"a": States(name, None, 1)}
-
-
-@pytest.mark.parametrize(
-    "template", ["{scheme[x]}://", "{port:d}", "{username:>999999999999}"]
-)
-def test_odd_template_takes_only_its_own_cell(
-    template: str, sqlite_cells: Cells, tmp_path: Path
-) -> None:
-    sqlite_cells.add_cell(3, "odd", template)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
-    sqlite_cells.add("a", 2)
-    sqlite_cells.add("b", 3)
-    records = sqlite_cells.source(connection=f"sqlite:///{tmp_path}/x")
-    with pytest.raises(RecordsUnavailable) as raised:
-        records.lookup(["a", "b"])
-    assert raised.value.records == {"a": States("active", None, 1)}
-    assert raised.value.ids == ["b"]
+        assert records.lookup(["a"]) == {"a": states}
 
 
 def test_new_cell_needs_no_restart(
-    sqlite_cells: Cells, tmp_path: Path
+    sqlite_cells: Cells, sqlite: Database
 ) -> None:
     records = sqlite_cells.source()
-    sqlite_cells.add("a", 1)
-    sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
-    assert records.lookup(["a"]) == {"a": States("error", None, 0)}
-    new = Database(sa.engine.make_url(f"sqlite:///{tmp_path}/new"))
-    new.insert_instances([("b", "active", None, 1)])
-    sqlite_cells.add_cell(7, None, new.url)
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    sqlite.insert_instances([("b", *ACTIVE)])
+    sqlite_cells.add_cell(7, None, sqlite.url)
     sqlite_cells.add("b", 7)
-    assert records.lookup(["a", "b"]) == {
-        "a": States("error", None, 0),
-        "b": States("active", None, 1),
-    }
+    assert records.lookup(["a", "b"]) == {"a": ACTIVE, "b": ACTIVE}
 
 
 def test_cell_that_has_moved_is_found_again(
-    sqlite_cells: Cells, tmp_path: Path
+    sqlite_cells: Cells, sqlite: Database
 ) -> None:
-    sqlite_cells.add("a", 1)
-    sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
     records = sqlite_cells.source()
-    assert records.lookup(["a"]) == {"a": States("error", None, 0)}
-    sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
-    moved = Database(sa.engine.make_url(f"sqlite:///{tmp_path}/moved"))
-    moved.insert_instances([("a", "active", None, 1)])
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = :url WHERE id = 1",
-        url=moved.url,
-    )
-    assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    sqlite_cells.cells["cell1"].execute("DROP TABLE instances")
+    stopped = States("stopped", None, 4)
+    sqlite.insert_instances([("a", *stopped)])
+    sqlite_cells.move_cell(2, sqlite.url)
+    assert records.lookup(["a"]) == {"a": stopped}
 
 
 def test_cell_that_moves_from_a_silent_server_is_found_again(
     sqlite_cells: Cells, silent: Proxy, pass_time: Callable[[float], None]
 ) -> None:
-    sqlite_cells.add_cell(
-        3, "moves", f"mysql+pymysql://u@127.0.0.1:{silent.port}/x"
-    )
-    sqlite_cells.add("a", 3)
+    url = f"mysql+pymysql://u@127.0.0.1:{silent.port}/x"
+    sqlite_cells.move_cell(2, url)
     records = sqlite_cells.source(timeout=0.3)
-    with pytest.raises(RecordsUnavailable):
-        records.lookup(["a"])
-    url = sqlite_cells.cells["cell0"].url
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = :url WHERE id = 3",
-        url=url,
-    )
-    sqlite_cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
+    assert_only({}, ["a"], records)
+    sqlite_cells.move_cell(2, sqlite_cells.cells["cell1"].url)
     # That response had no time left to look; the next one looks first.
     pass_time(60)
-    assert records.lookup(["a"]) == {"a": States("error", None, 0)}
+    assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_down_cell_takes_only_its_own_servers(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("url", "keyword"),
+    [
+        ("sqlite:////no/such/cell", "unable to open"),
+        ("sqlight://s3cret@x/y", "sqlight"),
+        ("mysql+pymysql://u:s3cret@x/y?read_timeout=z", "parameter"),
+        ("{scheme[x]}://", "template"),
+        ("{port:d}", "template"),
+        ("{username:>999999999999}", "template"),
+        (None, "no cell mapping"),
+    ],
+)
+def test_unusable_cell_affects_only_its_own_servers(
+    sqlite_cells: Cells,
+    sqlite: Database,
+    url: str | None,
+    keyword: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sqlite_cells.add_cell(3, "down", "sqlite:////no/such/cell")
-    sqlite_cells.add_cell(4, "odd", "sqlight://s3cret@x/y")
-    sqlite_cells.add_cell(
-        5, "bad", "mysql+pymysql://u:s3cret@x/y?read_timeout=z"
-    )
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
-    for server, cell in [
-        ("a", 2),
-        ("b", 3),
-        ("c", 4),
-        ("d", 99),
-        ("e", 2),
-        ("f", 5),
-    ]:
-        sqlite_cells.add(server, cell)
-    records = sqlite_cells.source()
+    sqlite_cells.add("b", 3)
+    if url:
+        sqlite_cells.add_cell(3, "odd", url)
+    records = sqlite_cells.source(connection=sqlite.url)
     for _ in range(2):
-        with pytest.raises(RecordsUnavailable) as raised:
-            records.lookup(["a", "b", "c", "d", "e", "f"])
-        assert raised.value.records == {"a": States("active", None, 1)}
-        assert raised.value.ids
-        assert sorted(raised.value.ids) == ["b", "c", "d", "f"]
-    with pytest.raises(RecordsUnavailable) as raised:
-        records.lookup(["d"])
-    messages = [record.getMessage() for record in caplog.records]
-    assert [record.levelno for record in caplog.records] == [
-        logging.WARNING
-    ] * len(messages)
-    assert len(messages) == 4
-    assert not any("s3cret" in message for message in messages)
+        assert_only({"a": ACTIVE}, ["b"], records)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert keyword in record.getMessage()
+    assert "s3cret" not in record.getMessage()
 
 
-def test_end_of_the_api_database_leaves_what_is_known(
+#: What the database of a failing cell does.
+FAILURES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
+    "refuses": closed_port,
+    "is silent": lambda: scripted(close_after(60)),
+    "closes at once": lambda: scripted(close_after(0)),
+    "closes late": lambda: scripted(close_after(0.4)),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_failing_cell_takes_no_other_cells_states(
+    failure: Callable[[], contextlib.AbstractContextManager[Any]],
+    sqlite_cells: Cells,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sqlite_cells.add("b", 1, *ACTIVE)
+    sqlite_cells.add("c", 3)
+    with failure() as failing, statements() as seen:
+        url = f"mysql+pymysql://u:p@127.0.0.1:{failing.port}/x"
+        sqlite_cells.add_cell(3, "x", url)
+        records = sqlite_cells.source(timeout=1)
+
+        def look_up(_: int) -> None:
+            assert_only({"a": ACTIVE, "b": ACTIVE}, ["c"], records)
+
+        with ThreadPoolExecutor(48) as threads:
+            list(threads.map(look_up, range(240)))
+    assert sum("FROM instance_mappings" in each for each in seen) == 240
+    # The mappings are loaded, and reloaded once: ids and names, then URLs.
+    assert sum("FROM cell_mappings" in each for each in seen) <= 4
+    assert caplog.records
+    for record in caplog.records:
+        assert "API database" not in record.getMessage()
+
+
+def test_mappings_are_reloaded_at_intervals(
+    sqlite_cells: Cells, pass_time: Callable[[float], None]
+) -> None:
+    sqlite_cells.move_cell(2, "sqlite:////no/such/cell")
+    records = sqlite_cells.source()
+
+    def loads() -> int:
+        with statements() as seen:
+            for _ in range(5):
+                assert_only({}, ["a"], records)
+        return sum(" name FROM cell_mappings" in each for each in seen)
+
+    # The first time, and once more after a cell has failed.
+    assert loads() == 2
+    pass_time(mappings.RELOAD - 0.01)
+    assert loads() == 0
+    pass_time(0.02)
+    assert loads() == 1
+
+
+def test_mappings_that_can_no_longer_be_read_are_kept(
     sqlite_cells: Cells,
 ) -> None:
-    for server, cell in [("a", 2), ("b", 1)]:
-        sqlite_cells.add(server, cell)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
+    sqlite_cells.add("b", 1)
     sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
     records = sqlite_cells.source()
-    records.databases()
+    assert_only({"a": ACTIVE}, ["b"], records)
     sqlite_cells.api.execute("DROP TABLE cell_mappings")
-    with pytest.raises(RecordsUnavailable) as raised:
-        records.lookup(["a", "b"])
-    assert raised.value.records == {"a": States("active", None, 1)}
-    assert raised.value.ids == ["b"]
+    assert_only({"a": ACTIVE}, ["b"], records)
 
 
-def test_cells_that_are_not_known_yet_take_their_mappings(
-    sqlite_cells: Cells,
+def test_no_states_without_mappings(sqlite_cells: Cells) -> None:
+    sqlite_cells.api.execute("DROP TABLE cell_mappings")
+    records = sqlite_cells.source()
+    assert_only({}, ["a"], records)
+    with pytest.raises(RecordsUnavailable, match="no such table"):
+        records.lookup(["a"])
+
+
+def test_api_database_that_fails_and_returns_is_logged_once(
+    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sqlite_cells.add("a", 2)
-    sqlite_cells.api.execute("DROP TABLE cell_mappings")
-    with pytest.raises(RecordsUnavailable, match="no such table") as raised:
-        sqlite_cells.source().lookup(["a"])
-    assert raised.value.records == {}
-    assert raised.value.ids == ["a"]
+    records = sqlite_cells.source()
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    sqlite_cells.api.execute("ALTER TABLE instance_mappings RENAME TO x")
+    for _ in range(3):
+        with pytest.raises(RecordsUnavailable, match="API database"):
+            records.lookup(["a"])
+    sqlite_cells.api.execute("ALTER TABLE x RENAME TO instance_mappings")
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    assert len(caplog.records) == 2
+    assert all("API database" in each.getMessage() for each in caplog.records)
 
 
-def test_slow_cell_is_not_waited_for_beyond_the_timeout(
+def test_cells_are_read_side_by_side_within_the_timeout(
     cells: Cells, system: str
 ) -> None:
     if system == "sqlite":
         return  # Reads do not wait for anything.
-    cells.add("a", 1)
-    cells.add("b", 2)
-    cells.cells["cell0"].insert_instances([("a", "error", None, 0)])
-    slow = cells.cells["cell1"]
-    sleep = "SLEEP(9)" if system == "mysql" else "pg_sleep(9) IS NULL"
-    slow.execute("DROP TABLE instances")
-    slow.execute(
-        "CREATE VIEW instances AS SELECT 'b' AS uuid, 'x' AS vm_state, "
-        f"CASE WHEN {sleep} THEN 'x' END AS task_state, 1 AS power_state"
-    )
-    records = cells.source(timeout=0.5)
-    with pytest.raises(RecordsUnavailable) as raised:
-        records.lookup(["a", "b"])
-    assert raised.value.records == {"a": States("error", None, 0)}
-    assert raised.value.ids == ["b"]
-
-
-def test_cell_connection_that_names_no_cell_is_logged(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
-    sqlite_cells.add("a", 2)
-    records = sqlite_cells.source(cell_connection="cel1=sqlite://")
-    for _ in range(2):
-        assert records.lookup(["a"]) == {}
-    (record,) = caplog.records
-    assert "cel1" in record.getMessage()
-    assert "cell_connection" in record.getMessage()
+    cells.add("a", 1, *ACTIVE)
+    cells.add("b", 2, *ACTIVE)
+    for database in cells.cells.values():
+        slow_down(database, 1)
+    # One after the other would take longer.
+    both = {"a": ACTIVE, "b": ACTIVE}
+    assert cells.source(timeout=1.9).lookup(["a", "b"]) == both
+    slow_down(cells.cells["cell1"], 9)
+    assert_only({"a": ACTIVE}, ["b"], cells.source(timeout=1.9))
 
 
 @pytest.mark.parametrize("key", ["cell1", f"{CELL0[:-1]}1"])
 def test_cell_can_be_read_with_a_url_of_the_operators(
     sqlite_cells: Cells, key: str
 ) -> None:
-    sqlite_cells.add("a", 2)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = 'x' WHERE id = 2"
-    )
+    sqlite_cells.move_cell(2, "x")
     url = sqlite_cells.cells["cell1"].url
     records = sqlite_cells.source(cell_connection=f"{key}={url}")
-    assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+    assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
 def test_urls_need_not_be_readable_where_all_are_the_operators(
     sqlite_cells: Cells,
 ) -> None:
-    sqlite_cells.add("a", 2)
-    sqlite_cells.cells["cell1"].insert_instances([("a", "active", None, 1)])
     sqlite_cells.api.execute(
         "ALTER TABLE cell_mappings DROP COLUMN database_connection"
     )
-    records = sqlite_cells.source(
-        cell_connection=[
-            f"{name}={cell.url}" for name, cell in sqlite_cells.cells.items()
-        ]
-    )
-    assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+    cells = sqlite_cells.cells.items()
+    urls = [f"{name}={cell.url}" for name, cell in cells]
+    records = sqlite_cells.source(cell_connection=urls)
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    # The others have no states.
+    records = sqlite_cells.source(cell_connection=urls[0])
+    assert_only({}, ["a"], records)
+
+
+def test_cell_connection_that_names_no_cell_is_logged(
+    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = sqlite_cells.source(cell_connection="cel1=sqlite://")
+    for _ in range(2):
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+    (record,) = caplog.records
+    assert "cel1" in record.getMessage()
+    assert "cell_connection" in record.getMessage()
 
 
 def test_template_is_filled_from_the_instances_url(
-    sqlite_cells: Cells,
+    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sqlite_cells.add("a", 2)
-    cell = sqlite_cells.cells["cell1"]
-    cell.insert_instances([("a", "active", None, 1)])
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = "
-        "'{scheme}:////{path}' WHERE id = 2"
-    )
-    records = sqlite_cells.source(connection=cell.url)
-    assert records.lookup(["a"]) == {"a": States("active", None, 1)}
+    sqlite_cells.move_cell(2, "{scheme}:////{path}")
+    url = sqlite_cells.cells["cell1"].url
+    records = sqlite_cells.source(connection=url)
+    assert records.lookup(["a"]) == {"a": ACTIVE}
+    # Without one, the log says what to set.
+    assert_only({}, ["a"], sqlite_cells.source())
+    (record,) = caplog.records
+    assert "cell1" in record.getMessage()
+    assert "connection in [extended_status]" in record.getMessage()
 
 
-def test_cell_that_changes_unread_is_dropped(
+def test_cell_whose_url_is_removed_is_dropped(
     sqlite_cells: Cells, pass_time: Callable[[float], None]
 ) -> None:
     records = sqlite_cells.source()
-    records.databases()
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = ''"
-    )
+    assert all(each.database for each in records.databases())
+    sqlite_cells.move_cell(2, "")
     pass_time(mappings.RELOAD)
     _, *cells = records.databases()
-    assert [cell.database for cell in cells] == [None, None]
-
-
-def test_template_without_a_url_to_fill_it_says_what_to_set(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
-    sqlite_cells.add("a", 2)
-    sqlite_cells.api.execute(
-        "UPDATE cell_mappings SET database_connection = "
-        "'{scheme}://{hostname}:{port}/x'"
-    )
-    with pytest.raises(RecordsUnavailable):
-        sqlite_cells.source().lookup(["a"])
-    message = caplog.records[1].getMessage()
-    assert "cell1" in message
-    assert "connection in [extended_status]" in message
+    assert [bool(cell.database) for cell in cells] == [True, False]

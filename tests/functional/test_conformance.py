@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 
 from nova_ext_sts.records.testing import RecordSourceConformance
 from tests.support.cells import Cells, source
-from tests.support.databases import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,18 +32,6 @@ def timeout() -> float:
     return 1.0
 
 
-def kept(database: Database, server_id: str, states: States) -> None:
-    """Keep states in a table of instances, in the place of older ones."""
-    with database.connect() as connection:
-        connection.execute(
-            sa.delete(INSTANCES).where(INSTANCES.c.uuid == server_id)
-        )
-        connection.execute(
-            sa.insert(INSTANCES).values(uuid=server_id, **states._asdict())
-        )
-        connection.commit()
-
-
 class TestDatabase(RecordSourceConformance):
     @pytest.fixture
     def source(self, database: Database) -> RecordSource:
@@ -52,7 +39,7 @@ class TestDatabase(RecordSourceConformance):
 
     @pytest.fixture
     def keep(self, database: Database) -> Keep:
-        return lambda server_id, states: kept(database, server_id, states)
+        return database.keep
 
     @pytest.fixture
     def unreachable(self, system: str, timeout: float) -> RecordSource:
@@ -70,14 +57,12 @@ class TestCells(RecordSourceConformance):
 
     @pytest.fixture
     def keep(self, cells: Cells) -> Keep:
-        mapped: set[str] = set()
+        add = functools.cache(cells.add)
 
         def keep(server_id: str, states: States) -> None:
             cell = len(server_id) % 2
-            if server_id not in mapped:
-                mapped.add(server_id)
-                cells.add(server_id, 1 + cell)
-            kept(cells.cells[f"cell{cell}"], server_id, states)
+            add(server_id, 1 + cell)
+            cells.cells[f"cell{cell}"].keep(server_id, states)
 
         return keep
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,23 @@ from sqlalchemy.engine import make_url
 
 from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, engine
-from nova_ext_sts.records.systems import Select
+from nova_ext_sts.records.cells import MAPPINGS
+from nova_ext_sts.records.database import INSTANCES
+from nova_ext_sts.records.systems import SYSTEMS, Select
 from nova_ext_sts.states import States
 from tests.support.cells import Cells, source
-from tests.support.databases import SERVERS, Database, made
+from tests.support.databases import (
+    INSTANCE_MAPPINGS,
+    SERVERS,
+    Database,
+    made,
+)
+from tests.support.lookups import (
+    connections_of,
+    end_connections,
+    system_of,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,45 +48,42 @@ def database(
         yield database
 
 
-def rows(database: Database, value: str, **options: Any) -> list[Any]:
-    """Return the rows of an expression on the filter's own connection."""
-    opened = engine.Database(
+@pytest.fixture
+def mariadb(tmp_path: Path) -> Iterator[Database]:
+    with made("mysql", tmp_path) as database:
+        yield database
+
+
+def opened(database: Database, **options: Any) -> engine.Database:
+    return engine.Database(
         settings.Database(name="x", url=database.url, **options)
     )
-    return value_of(opened, value)
 
 
 def value_of(opened: engine.Database, value: str) -> list[Any]:
+    """Return the rows of an expression on the filter's own connection."""
     query = opened.query(Select("(SELECT 1) AS one", (value,)))
     return [tuple(row) for row in query.rows()]
 
 
-def system_of(database: Database) -> str:
-    return make_url(database.url).get_backend_name()
-
-
-def test_transactions_read_only_and_commit_nothing(database: Database) -> None:
-    isolation, read_only = {
-        "mysql": ("@@tx_isolation", "@@tx_read_only"),
+def test_session_has_its_settings(database: Database) -> None:
+    names, expected = {
+        "mysql": (
+            ("@@tx_isolation", "@@tx_read_only", "@@max_statement_time"),
+            ("READ-COMMITTED", 1, 1.8),
+        ),
         "postgresql": (
-            "current_setting('transaction_isolation')",
-            "current_setting('transaction_read_only')",
+            (
+                "current_setting('transaction_isolation')",
+                "current_setting('transaction_read_only')",
+                # The statement ends before the response has waited.
+                "current_setting('statement_timeout')",
+            ),
+            ("read committed", "on", "1800ms"),
         ),
     }[system_of(database)]
-    ((level, is_read_only),) = rows(database, f"{isolation}, {read_only}")
-    assert level.upper().replace("-", " ") == "READ COMMITTED"
-    assert is_read_only in (1, "on")
-
-
-def test_statement_ends_before_the_response_has_waited(
-    database: Database,
-) -> None:
-    setting, value = {
-        "mysql": ("@@max_statement_time", 1.8),
-        "postgresql": ("current_setting('statement_timeout')", "1800ms"),
-    }[system_of(database)]
-    ((found,),) = rows(database, setting, timeout=2.0)
-    assert (float(found) if isinstance(value, float) else found) == value
+    settings = value_of(opened(database, timeout=2.0), ", ".join(names))
+    assert settings == [expected]
 
 
 def test_slow_statement_is_ended_by_the_server(database: Database) -> None:
@@ -81,12 +92,10 @@ def test_slow_statement_is_ended_by_the_server(database: Database) -> None:
         "mysql": "(SELECT COUNT(*) FROM seq_1_to_999999 a, seq_1_to_999999 b)",
         "postgresql": "pg_sleep(9)",
     }[system_of(database)]
-    opened = engine.Database(
-        settings.Database(name="x", url=database.url, timeout=1)
-    )
-    assert value_of(opened, "1") == [(1,)]
+    records = opened(database, timeout=1)
+    assert value_of(records, "1") == [(1,)]
     with pytest.raises(RecordsUnavailable) as raised:
-        value_of(opened, slow)
+        value_of(records, slow)
     # An error of the server's, and not the silence of one that hangs.
     assert "no answer" not in raised.value.reason
 
@@ -121,72 +130,97 @@ def test_lookup_leaves_no_lock_and_no_transaction(database: Database) -> None:
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
+@pytest.mark.parametrize(
+    ("recycle", "is_same"), [(3600, True), (0, False), (-1, True)]
+)
 def test_connections_are_made_anew_after_their_time(
-    database: Database,
+    database: Database, recycle: int, is_same: bool
 ) -> None:
-    this = {
-        "mysql": "CONNECTION_ID()",
-        "postgresql": "pg_backend_pid()",
-    }[system_of(database)]
-    for recycle, is_same in ((3600, True), (0, False), (-1, True)):
-        opened = engine.Database(
-            settings.Database(name="x", url=database.url, recycle=recycle)
-        )
-        first = value_of(opened, this)
-        time.sleep(0.01)
-        assert (value_of(opened, this) == first) is is_same
+    this = {"mysql": "CONNECTION_ID()", "postgresql": "pg_backend_pid()"}
+    name = this[system_of(database)]
+    records = opened(database, recycle=recycle)
+    first = value_of(records, name)
+    time.sleep(0.01)
+    assert (value_of(records, name) == first) is is_same
 
 
-def test_time_out_in_the_url_wins(tmp_path: Path) -> None:
-    with made("mysql", tmp_path) as database:
-        slow = "SLEEP(1.5)"
-        assert rows(database, slow) == [(0,)]
-        database.url += "?read_timeout=1"
-        with pytest.raises(RecordsUnavailable, match="timed out"):
-            rows(database, slow)
+def test_time_out_in_the_url_wins(mariadb: Database) -> None:
+    slow = "SLEEP(1.5)"
+    assert value_of(opened(mariadb), slow) == [(0,)]
+    mariadb.url += "?read_timeout=1"
+    with pytest.raises(RecordsUnavailable, match="timed out"):
+        value_of(opened(mariadb), slow)
 
 
 def test_connection_parameters_of_novas_go_with_novas_urls_only(
-    tmp_path: Path,
+    mariadb: Database, tmp_path: Path
 ) -> None:
-    with made("mysql", tmp_path) as database:
-        database.insert_instances([("a", *ACTIVE)])
-        file = tmp_path / "nova.conf"
-        file.write_text("[database]\nconnection_parameters = nosuch=1\n")
-        cells = Cells(
-            lambda: Database(make_url(f"sqlite:///{tmp_path}/cells"))
-        )
-        cells.add("a", 1)
-        records = cells.source(
-            conf=configured(file),
-            cell_connection=[f"cell0={database.url}", "cell1=sqlite://"],
-        )
-        assert records.lookup(["a"]) == {"a": ACTIVE}
-
-
-def configured(file: Path) -> cfg.ConfigOpts:
+    mariadb.insert_instances([("a", *ACTIVE)])
+    file = tmp_path / "nova.conf"
+    file.write_text("[database]\nconnection_parameters = nosuch=1\n")
     conf = cfg.ConfigOpts()
     conf(["--config-file", str(file)], project="nova-ext-sts")
-    return conf
+    cells = Cells.in_sqlite(tmp_path)
+    cells.add("a", 1)
+    own = [f"cell0={mariadb.url}", "cell1=sqlite://"]
+    records = cells.source(conf=conf, cell_connection=own)
+    assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_lookup_is_one_round_trip(tmp_path: Path) -> None:
-    with made("mysql", tmp_path) as database:
-        opened = engine.Database(
-            settings.Database(name="x", url=database.url, max_connections=1)
-        )
-        status = Select(
-            "information_schema.session_status",
-            ("variable_value",),
-            "variable_name",
-        )
-        counts = [
-            int(row[0])
-            for _ in range(3)
-            for row in opened.query(status, ["QUESTIONS"]).rows()
-        ]
-        # No BEGIN, no ping, no ROLLBACK.
-        assert [count - counts[0] for count in counts] == [0, 1, 2]
+def test_lookup_is_one_round_trip(mariadb: Database) -> None:
+    records = opened(mariadb, max_connections=1)
+    status = Select(
+        "information_schema.session_status",
+        ("variable_value",),
+        "variable_name",
+    )
+    counts = [
+        int(row[0])
+        for _ in range(3)
+        for row in records.query(status, ["QUESTIONS"]).rows()
+    ]
+    # No BEGIN, no ping, no ROLLBACK.
+    assert [count - counts[0] for count in counts] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("select", [INSTANCES, MAPPINGS])
+def test_page_is_read_by_the_unique_key(
+    database: Database, select: Select
+) -> None:
+    ids = [f"{number:036}" for number in range(10_000)]
+    database.insert_instances((server, *ACTIVE) for server in ids)
+    database.insert(
+        INSTANCE_MAPPINGS,
+        *({"instance_uuid": server, "cell_id": 1} for server in ids),
+    )
+    # The planner knows what the tables hold, as on a live server.
+    database.execute(
+        {
+            "mysql": "ANALYZE TABLE instances, instance_mappings",
+            "postgresql": "ANALYZE",
+        }[system_of(database)]
+    )
+    system = SYSTEMS[system_of(database)]
+    statement, (parameters,) = system.statement(select, ids[::100])
+    with database.connect() as connection:
+        for setting in system.session:
+            if "{" not in setting:
+                connection.exec_driver_sql(setting)
+        rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        plan = str(rows.all())
+    assert {
+        "mysql": f"'range', '{select.key}', '{select.key}'",
+        "postgresql": f"Index Scan using {select.table}_{select.key}_key",
+    }[system_of(database)] in plan.replace(
+        "Bitmap Index Scan on", "Index Scan using"
+    )
+
+
+def test_dead_connection_is_replaced(database: Database) -> None:
+    records = source(connection=database.url)
+    for _ in range(3):
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+        end_connections(database)
 
 
 def test_changed_column_loses_no_states(database: Database) -> None:
@@ -195,53 +229,48 @@ def test_changed_column_loses_no_states(database: Database) -> None:
     for _ in range(8):
         assert records.lookup(["a"]) == {"a": ACTIVE}
     database.execute(
-        "ALTER TABLE instances MODIFY vm_state TEXT"
-        if system_of(database) == "mysql"
-        else "ALTER TABLE instances ALTER COLUMN vm_state TYPE TEXT"
+        {
+            "mysql": "ALTER TABLE instances MODIFY vm_state TEXT",
+            "postgresql": "ALTER TABLE instances "
+            "ALTER COLUMN vm_state TYPE TEXT",
+        }[system_of(database)]
     )
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_filters_of_a_process_share_a_database(database: Database) -> None:
-    same: dict[str, Any] = {"connection": database.url, "max_connections": 1}
-    others = [source(**same), source(**same)]
-    connections = {
-        "mysql": "SELECT COUNT(*) FROM information_schema.processlist "
-        "WHERE db = DATABASE()",
-        "postgresql": "SELECT COUNT(*) FROM pg_stat_activity "
-        "WHERE datname = current_database()",
-    }[system_of(database)]
-    for records in others:
-        assert records.lookup(["a"]) == {"a": ACTIVE}
-    with database.connect() as connection:
-        # This one, and theirs.
-        assert connection.execute(sa.text(connections)).scalar() == 2
+def test_database_is_shared_by_filters_and_closed_by_the_last(
+    database: Database,
+) -> None:
+    sources = [
+        source(connection=database.url, max_connections=1) for _ in range(2)
+    ]
+    while sources:
+        for records in sources:
+            assert records.lookup(["a"]) == {"a": ACTIVE}
+        assert len(connections_of(database)) == 1
+        del records, sources[0]
+        gc.collect()
+    wait_until(lambda: not connections_of(database))
 
 
 def test_database_in_sql_ascii_is_read(tmp_path: Path) -> None:
     with made("postgresql", tmp_path) as template:
         name = f"{make_url(template.url).database}_ascii"
-        server = sa.create_engine(
-            SERVERS["postgresql"],
-            poolclass=sa.pool.NullPool,
-            isolation_level="AUTOCOMMIT",
-        )
-        with server.connect() as connection:
+        with template.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(
                 sa.text(
                     f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' "
                     "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
                 )
             )
+            url = SERVERS["postgresql"].set(database=name)
             try:
-                url = SERVERS["postgresql"].set(database=name)
-                ascii = Database(
+                Database(
                     url.update_query_dict({"client_encoding": "utf8"})
-                )
-                ascii.insert_instances([("a", "é", None, 1)])
-                records = source(
-                    connection=url.render_as_string(hide_password=False)
-                )
+                ).insert_instances([("a", "é", None, 1)])
+                connection_url = url.render_as_string(hide_password=False)
+                records = source(connection=connection_url)
                 assert records.lookup(["a"]) == {"a": States("é", None, 1)}
             finally:
                 connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from oslo_config import cfg
 
 from nova_ext_sts import settings
@@ -17,6 +18,7 @@ from tests.support.databases import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from nova_ext_sts.records import RecordSource
 
@@ -40,6 +42,14 @@ class Cells:
         for number, (name, cell) in enumerate(self.cells.items(), 1):
             self.add_cell(number, name, cell.url)
 
+    @classmethod
+    def in_sqlite(cls, directory: Path) -> Cells:
+        names = iter(("api", "cell0", "cell1"))
+        url = sa.engine.make_url(f"sqlite:///{directory}")
+        return cls(
+            lambda: Database(url.set(database=f"{directory}/{next(names)}"))
+        )
+
     def add_cell(
         self, number: int, name: str | None, url: str, uuid: str | None = None
     ) -> None:
@@ -53,10 +63,25 @@ class Cells:
             },
         )
 
-    def add(self, server: str, cell: int | None) -> None:
+    def move_cell(self, number: int, url: str) -> None:
+        """Replace a cell's URL in its mapping."""
+        self.api.execute(
+            "UPDATE cell_mappings SET database_connection = :url "
+            "WHERE id = :number",
+            url=url,
+            number=number,
+        )
+
+    def add(
+        self, server: str, cell: int | None, *states: str | int | None
+    ) -> None:
+        """Map a server, with its states in that cell if they are given."""
         self.api.insert(
             INSTANCE_MAPPINGS, {"instance_uuid": server, "cell_id": cell}
         )
+        if states and cell:
+            database = list(self.cells.values())[cell - 1]
+            database.insert_instances([(server, *states)])  # type: ignore[list-item]
 
     def add_request(self, server: str, instance: str | None) -> None:
         self.api.insert(

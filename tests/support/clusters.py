@@ -7,7 +7,6 @@ import csv
 import os
 import socket
 import threading
-import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 import pytest
-import sqlalchemy as sa
 
-from tests.support.servers import PATIENCE, MariaDB, Server, free_port
+from tests.support.servers import MariaDB, Server, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    import sqlalchemy as sa
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 GROUP = "nova-ext-sts"
@@ -31,14 +31,6 @@ STATUS = (
     "information_schema.global_status WHERE variable_name IN "
     "('WSREP_READY', 'WSREP_CLUSTER_SIZE')"
 )
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait for a condition, and fail if it never holds."""
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
 
 
 class Galera(MariaDB):
@@ -53,7 +45,6 @@ class Galera(MariaDB):
         # A node that joins copies the files of another one with it.
         self._binary("rsync")
         self.address = f"127.0.0.1:{free_port()}"
-        transfer = f"127.0.0.1:{free_port()}"
         provider = {
             "gmcast.listen_addr": f"tcp://{self.address}",
             "ist.recv_addr": f"127.0.0.1:{free_port()}",
@@ -68,7 +59,7 @@ class Galera(MariaDB):
             f"--wsrep-cluster-address={group_of(peers)}",
             "--wsrep-node-address=127.0.0.1",
             "--wsrep-sst-method=rsync",
-            f"--wsrep-sst-receive-address={transfer}",
+            f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
             f"--wsrep-provider-options={options(provider)}",
             "--binlog-format=ROW",
             "--innodb-autoinc-lock-mode=2",
@@ -81,20 +72,19 @@ class Galera(MariaDB):
         # The script that copies a node's files needs another user than root.
         return "mysql" if os.geteuid() == 0 else super().user
 
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None
+    def connect(self) -> pymysql.Connection[Any]:
+        # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
+        # a node without its cluster refuses that, too.
+        return pymysql.connect(
+            host="127.0.0.1", port=self.port, user="root", autocommit=True
+        )
 
     def execute(self, statement: str) -> Sequence[Sequence[Any]]:
         """Return the rows of a statement, on a new connection."""
-        # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
-        # a node without its cluster refuses that, too.
-        connection = pymysql.connect(
-            host="127.0.0.1", port=self.port, user="root", autocommit=True
-        )
-        with connection, connection.cursor() as cursor:
+        with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement)
-            return cursor.fetchall()
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+            return rows
 
     def status(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.execute(STATUS)}
@@ -151,41 +141,14 @@ def options(values: dict[str, str]) -> str:
 class HAProxy(Server):
     """A proxy in front of nodes. Its options are lines of configuration."""
 
-    places = ("/usr/sbin",)
-
-    @property
-    def url(self) -> sa.engine.URL:
-        return sa.engine.make_url(
-            f"mysql+pymysql://root@127.0.0.1:{self.port}"
-        )
-
-    def ask(self, command: str) -> str:
-        """Return what the proxy answers to a command of its runtime API."""
+    def statistics(self, name: str) -> dict[str, str]:
+        """Return a row of its statistics: a server's, or FRONTEND."""
         with socket.socket(socket.AF_UNIX) as stats:
             stats.connect(str(self.directory / "stats"))
-            stats.sendall(f"{command}\n".encode())
+            stats.sendall(b"show stat\n")
             with stats.makefile() as answer:
-                return answer.read()
-
-    def is_down(self, server: str) -> bool:
-        """Return whether the proxy has marked a server down."""
-        return self._statistics(server)["status"].startswith("DOWN")
-
-    def accepted(self) -> int:
-        """Return how many connections it has accepted so far."""
-        return int(self._statistics("FRONTEND")["stot"])
-
-    def sessions(self) -> int:
-        """Return how many connections it passes on."""
-        return self.ask("show sess").count("fe=nodes")
-
-    def _statistics(self, name: str) -> dict[str, str]:
-        lines = self.ask("show stat").removeprefix("# ").splitlines()
-        (row,) = (
-            row
-            for row in csv.DictReader(lines)
-            if (row["pxname"], row["svname"]) == ("nodes", name)
-        )
+                rows = list(csv.DictReader(answer))
+        (row,) = (row for row in rows if row["svname"] == name)
         return row
 
     def _initialize(self) -> None:
@@ -220,7 +183,7 @@ def checked(node: Galera) -> Iterator[int]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """The terminal is the tests'."""
+            """Write nothing to the terminal."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = threading.Thread(target=server.serve_forever)

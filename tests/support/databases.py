@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from nova_ext_sts.states import States
+
 #: SQLAlchemy 1.4 does not know psycopg 3.
 PSYCOPG = "psycopg2" if sa.__version__ < "2" else "psycopg"
 
@@ -76,6 +78,12 @@ class Database:
         self.url = url.render_as_string(hide_password=False)
         METADATA.create_all(self._engine)
 
+    def reach(self, driver: str, port: int) -> None:
+        """Have the URL name a driver, and the port of what is in front."""
+        url = sa.engine.make_url(self.url)
+        url = url.set(drivername=driver, port=port, query={})
+        self.url = url.render_as_string(hide_password=False)
+
     def insert(self, table: sa.Table, *rows: dict[str, Any]) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(table), list(rows))
@@ -88,8 +96,29 @@ class Database:
             INSTANCES, *(dict(zip(names, row, strict=True)) for row in rows)
         )
 
+    def keep(self, server: str, states: States) -> None:
+        """Replace a server's states."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.delete(INSTANCES).where(INSTANCES.c.uuid == server)
+            )
+            connection.execute(
+                sa.insert(INSTANCES).values(uuid=server, **states._asdict())
+            )
+
     def connect(self) -> sa.engine.Connection:
         return self._engine.connect()
+
+    def elsewhere(self) -> sa.engine.Connection:
+        """Connect to the same server, but not to this database."""
+        url = self._engine.url
+        names = {"mysql": None, "postgresql": "postgres"}
+        engine = sa.create_engine(
+            url._replace(database=names[url.get_backend_name()]),
+            poolclass=sa.pool.NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+        return engine.connect()
 
     def execute(self, statement: str, **parameters: Any) -> None:
         with self._engine.begin() as connection:
@@ -103,6 +132,21 @@ def answers(url: sa.engine.URL) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the statements that are run on all databases."""
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(arguments[2])
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", note)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,12 @@
-"""What the tests of faults ask, and how they make a database slow."""
+"""What the tests of outages ask, and how they make a database fail."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
+import socket
+import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,71 +28,112 @@ EXTENDED = (
 #: seconds.
 LATE = 0.8
 
-#: By SQLAlchemy's name of the system: a query's pause, in its words; the
-#: other connections to a database, and how to end one.
-PAUSE = {
-    "mysql": "SLEEP({seconds}) = 0",
-    "postgresql": "pg_sleep({seconds}) IS NOT NULL",
+
+class Words(NamedTuple):
+    """How one database system says what the tests need."""
+
+    #: A query's pause, as a condition.
+    pause: str
+    #: The connections to a database, and how to end one.
+    connections: str
+    end: str
+    #: Has readers of the instances wait.
+    lock: str
+
+
+WORDS = {
+    "mysql": Words(
+        "SLEEP({seconds}) = 0",
+        "SELECT id FROM information_schema.processlist WHERE db = :name",
+        "KILL CONNECTION {connection}",
+        "LOCK TABLES instances WRITE",
+    ),
+    "postgresql": Words(
+        "pg_sleep({seconds}) IS NOT NULL",
+        "SELECT pid FROM pg_stat_activity WHERE datname = :name",
+        "SELECT pg_terminate_backend({connection})",
+        "LOCK TABLE instances IN ACCESS EXCLUSIVE MODE",
+    ),
 }
-OTHERS = {
-    "mysql": "SELECT id FROM information_schema.processlist "
-    "WHERE db = :name AND id <> CONNECTION_ID()",
-    "postgresql": "SELECT pid FROM pg_stat_activity "
-    "WHERE datname = :name AND pid <> pg_backend_pid()",
-}
-END = {
-    "mysql": "KILL CONNECTION {connection}",
-    "postgresql": "SELECT pg_terminate_backend({connection})",
-}
 
 
-class Administrator:
-    """Sees and ends the connections to one database."""
+def system_of(database: Database) -> str:
+    """Return SQLAlchemy's name of a database's system."""
+    return sa.engine.make_url(database.url).get_backend_name()
 
-    def __init__(self, connection: sa.engine.Connection, name: str) -> None:
-        self._connection = connection
-        self._name = name
-        self._system = connection.dialect.name
 
-    def connections(self) -> list[int]:
-        others = sa.text(OTHERS[self._system])
-        rows = self._connection.execute(others, {"name": self._name})
-        return [row[0] for row in rows]
+def connections_of(database: Database) -> list[int]:
+    """Return the numbers of the connections to a database."""
+    with database.elsewhere() as connection:
+        return _connections(database, connection)
 
-    def end_all(self) -> None:
-        """End all connections, and wait until they have ended."""
-        ended = self.connections()
+
+def _connections(
+    database: Database, connection: sa.engine.Connection
+) -> list[int]:
+    name = sa.engine.make_url(database.url).database
+    query = sa.text(WORDS[system_of(database)].connections)
+    return [row[0] for row in connection.execute(query, {"name": name})]
+
+
+def end_connections(database: Database) -> None:
+    """End all connections to a database, and wait until they have ended."""
+    with database.elsewhere() as connection:
+        ended = set(_connections(database, connection))
         for number in ended:
-            end = sa.text(END[self._system].format(connection=number))
-            self._connection.execute(end)
-        while set(ended) & set(self.connections()):
-            time.sleep(0.001)
+            end = WORDS[system_of(database)].end.format(connection=number)
+            # It may have ended by itself.
+            with contextlib.suppress(sa.exc.OperationalError):
+                connection.execute(sa.text(end))
+        wait_until(lambda: not ended & set(_connections(database, connection)))
 
 
 @contextlib.contextmanager
-def administrator(database: Database) -> Iterator[Administrator]:
-    """Look on with a connection to another database of the same server."""
-    url = sa.engine.make_url(database.url)
-    elsewhere = {"mysql": None, "postgresql": "postgres"}
-    engine = sa.create_engine(
-        url._replace(database=elsewhere[url.get_backend_name()]),
-        poolclass=sa.pool.NullPool,
-        isolation_level="AUTOCOMMIT",
-    )
-    assert url.database
-    with engine.connect() as connection:
-        yield Administrator(connection, url.database)
+def locked(database: Database) -> Iterator[None]:
+    """Have each lookup wait until the lock is released."""
+    with database.connect() as connection:
+        connection.execute(sa.text(WORDS[system_of(database)].lock))
+        yield
 
 
 def slow_down(database: Database, seconds: float) -> None:
-    """Have each lookup take so long."""
-    system = sa.engine.make_url(database.url).get_backend_name()
-    pause = PAUSE[system].format(seconds=seconds)
-    database.execute("ALTER TABLE instances RENAME TO behind")
+    """Have each lookup of a server that exists take so long."""
+    pause = WORDS[system_of(database)].pause.format(seconds=seconds)
+    with database.connect() as connection:
+        is_first = not sa.inspect(connection).has_table("behind")
+    if is_first:
+        database.execute("ALTER TABLE instances RENAME TO behind")
     database.execute(
-        "CREATE VIEW instances AS SELECT uuid, vm_state, task_state, "
-        f"CASE WHEN {pause} THEN power_state END AS power_state FROM behind"
+        "CREATE OR REPLACE VIEW instances AS SELECT uuid, vm_state, "
+        f"task_state, CASE WHEN {pause} THEN power_state END AS power_state "
+        "FROM behind"
     )
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[Closed]:
+    """Have a port that refuses connections."""
+    with socket.socket() as bound:
+        # Bound, and so nobody else's; not listening, and so closed.
+        bound.bind(("127.0.0.1", 0))
+        yield Closed(bound.getsockname()[1])
+
+
+class Closed(NamedTuple):
+    port: int
+
+
+@contextlib.contextmanager
+def full_queue() -> Iterator[Closed]:
+    """Have a port whose packets are dropped, as by a firewall."""
+    with contextlib.ExitStack() as stack:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        stack.enter_context(listener)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield Closed(listener.getsockname()[1])
 
 
 def client_of(database: Database, **options: Any) -> Client:
@@ -101,34 +141,28 @@ def client_of(database: Database, **options: Any) -> Client:
     return filtered(answering(LIST), connection=database.url, **options)
 
 
-def wait_for_states(get: Callable[[], Response], seconds: float) -> None:
-    """Send requests until one has all states; fail if none has in time."""
+def get_in_time(client: Client, timeout: float) -> Response:
+    """Return a response, and fail if it waited for longer than a time-out."""
+    began = time.monotonic()
+    response = client.get_list()
+    assert time.monotonic() - began < timeout + LATE
+    return response
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for a condition, and fail if it does not hold in time."""
     until = time.monotonic() + seconds
-    while get().body != EXTENDED:
-        assert time.monotonic() < until, "the states do not return"
-        time.sleep(0.05)
+    while not holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.01)
 
 
-def process_of_two_lookups(url: str, timeout: float) -> float:
-    """Return how long a process lives after its first request, in seconds.
+def wait_for_states(client: Client, seconds: float) -> None:
+    """Send requests until one has all states; fail if none has in time."""
+    wait_until(lambda: client.get_list().body == EXTENDED, seconds)
 
-    :param timeout: the filter's option
-    """
-    program = (
-        "import sys, time\n"
-        "from tests.support.applications import answering, filtered\n"
-        "from tests.support.lookups import LIST\n"
-        "client = filtered(answering(LIST), connection=sys.argv[1],"
-        " timeout=float(sys.argv[2]))\n"
-        "print(time.monotonic())\n"
-        "for _ in range(2):\n"
-        "    assert client.get_list().body == LIST\n"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", program, url, str(timeout)],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=60,
-    ).stdout
-    return time.monotonic() - float(output)
+
+def workers() -> set[threading.Thread]:
+    """Return the threads that the filter reads databases with."""
+    threads = threading.enumerate()
+    return {each for each in threads if each.name == "extended-status"}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
 
 from tests.support.servers import Server
 
@@ -125,12 +124,6 @@ class Confined(Server):
     @property
     def parent(self) -> Path:
         return root() / "tmp"
-
-    @property
-    def url(self) -> sa.engine.URL:
-        return sa.engine.make_url(
-            f"mysql+pymysql://root@127.0.0.1:{self.port}"
-        )
 
     @property
     def _inside(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import sqlalchemy as sa
@@ -22,8 +22,6 @@ class PgBouncer(Server):
     :param settings: others, as NAME=VALUE
     """
 
-    places = ("/usr/sbin",)
-
     def __init__(self, server: Server, mode: str, *settings: str) -> None:
         self._server = server
         super().__init__(f"pool_mode={mode}", *settings)
@@ -37,28 +35,21 @@ class PgBouncer(Server):
     def url(self) -> sa.engine.URL:
         return self._server.url.set(port=self.port)
 
-    def show(self, what: str) -> list[dict[str, Any]]:
-        """Return the rows of a SHOW of its console."""
+    def _connect(self) -> str:
+        # Its own console: SQLAlchemy's first statements need a transaction,
+        # which the mode ``statement`` refuses.
+        socket.create_connection(("127.0.0.1", self.port)).close()
         with psycopg.connect(
             host="127.0.0.1",
             port=self.port,
             user="postgres",
             dbname="pgbouncer",
             autocommit=True,
-            # The console knows the simple protocol only.
+            # It knows the simple protocol only.
             cursor_factory=psycopg.ClientCursor,
         ) as console:
-            cursor = console.execute(f"SHOW {what}")
-            assert cursor.description
-            names = [column.name for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    def _connect(self) -> str:
-        # Without SQLAlchemy, whose first statements need a transaction, which
-        # the mode ``statement`` refuses.
-        socket.create_connection(("127.0.0.1", self.port)).close()
-        (row,) = self.show("VERSION")
-        return str(row["version"]).removeprefix("PgBouncer ")
+            (version,) = console.execute("SHOW VERSION").fetchone() or ("",)
+            return str(version).removeprefix("PgBouncer ")
 
     def _initialize(self) -> None:
         (self.directory / "users").write_text('"postgres" ""\n')

@@ -1,4 +1,4 @@
-"""A server that stands before another, and can fall silent."""
+"""A proxy in front of a database server, which can fall silent."""
 
 from __future__ import annotations
 
@@ -13,25 +13,48 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Stands before a database server, and falls silent when told to.
+    """Passes bytes between clients and a server, and falls silent when told.
 
     A silent proxy accepts connections, and passes nothing on.
+
+    :param server: None is a proxy that is always silent
+    :param version: what a MySQL or MariaDB server announces in place of its
+        own version, as in the greeting of the protocol
     """
 
-    def __init__(self, server: tuple[str, int] | None) -> None:
+    def __init__(
+        self, server: tuple[str, int] | None, version: str = ""
+    ) -> None:
         self._server = server
+        self._version = version
         self.is_silent = server is None
         #: Whether new connections are closed at once.
         self.is_refusing = False
+        #: What each client has sent, by its connection.
+        self._sent: dict[socket.socket, bytes] = {}
         #: How many connections have reached the server.
         self.served = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets = [self._listener]
-        self._ended = threading.Event()
         self._forgotten: list[socket.socket] = []
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    @property
+    def received(self) -> list[bytes]:
+        """What each client has sent."""
+        return list(self._sent.values())
+
+    @property
+    def statements(self) -> list[str]:
+        """All statements of MySQL's clients, which must not use TLS."""
+        return [
+            statement.decode()
+            for received in self.received
+            for statement in _statements(received)
+        ]
 
     def forget(self) -> None:
         """Pass nothing on for connections that are open; serve new ones."""
@@ -63,6 +86,8 @@ class Proxy:
             server = socket.create_connection(self._server)
             self.served += 1
             self._sockets.append(server)
+            if self._version:
+                client.sendall(_announcing(self._version, server.recv(65536)))
             selector.register(client, selectors.EVENT_READ, server)
             selector.register(server, selectors.EVENT_READ, client)
 
@@ -76,62 +101,14 @@ class Proxy:
             sent = b""
         if not sent:
             selector.unregister(source)
+        elif source.getsockname()[1] == self.port:
+            self._sent[source] = self._sent.get(source, b"") + sent
         if not self.is_silent and source not in self._forgotten:
             with contextlib.suppress(OSError):
                 if sent:
-                    key.data.sendall(self._changed(source, sent))
+                    key.data.sendall(sent)
                 else:
                     key.data.shutdown(socket.SHUT_WR)
-
-    def _changed(self, _source: socket.socket, sent: bytes) -> bytes:
-        """Return what is passed on instead."""
-        return sent
-
-
-class Recording(Proxy):
-    """Record what the clients send."""
-
-    def __init__(self, server: tuple[str, int]) -> None:
-        self._received: dict[socket.socket, bytes] = {}
-        super().__init__(server)
-
-    @property
-    def received(self) -> list[bytes]:
-        """What each client has sent."""
-        return list(self._received.values())
-
-    def _changed(self, source: socket.socket, sent: bytes) -> bytes:
-        if source.getsockname()[1] == self.port:
-            self._received[source] = self._received.get(source, b"") + sent
-        return sent
-
-
-class Announcing(Recording):
-    """Announce another version than the MySQL or MariaDB server behind.
-
-    :param version: as in the greeting of the protocol
-    """
-
-    def __init__(self, server: tuple[str, int], version: str) -> None:
-        self._version = version
-        self._greeted: set[socket.socket] = set()
-        super().__init__(server)
-
-    @property
-    def statements(self) -> list[str]:
-        """All statements of all clients, which must not use TLS."""
-        return [
-            statement.decode()
-            for received in self.received
-            for statement in _statements(received)
-        ]
-
-    def _changed(self, source: socket.socket, sent: bytes) -> bytes:
-        sent = super()._changed(source, sent)
-        if source.getsockname()[1] == self.port or source in self._greeted:
-            return sent
-        self._greeted.add(source)
-        return _announcing(self._version, sent)
 
 
 def _announcing(version: str, greeting: bytes) -> bytes:

@@ -11,15 +11,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
+from tests.support.lookups import wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
 
 #: How long a server may take to start or to end, in seconds.
 PATIENCE = 60.0
@@ -35,7 +39,7 @@ class Server(abc.ABC):
     """
 
     #: Where the binaries of Debian's packages are, if not on the path.
-    places: Sequence[str] = ()
+    places: Sequence[str] = ("/usr/sbin",)
 
     def __init__(self, *options: str, files: Sequence[Path] = ()) -> None:
         self._options = options
@@ -47,7 +51,7 @@ class Server(abc.ABC):
         )
         try:
             for file in files:
-                (self.directory / file.name).write_bytes(file.read_bytes())
+                shutil.copy(file, self.directory)
                 (self.directory / file.name).chmod(0o600)
             for path in (self.directory, *self.directory.iterdir()):
                 shutil.chown(path, self.user)
@@ -57,12 +61,18 @@ class Server(abc.ABC):
             self.close()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.version}"
 
     @property
     def user(self) -> str:
-        """Whose the server's process and files are."""
+        """The user of the server's process and files."""
         return getpass.getuser()
 
     @property
@@ -71,9 +81,11 @@ class Server(abc.ABC):
         return Path(tempfile.gettempdir())
 
     @property
-    @abc.abstractmethod
     def url(self) -> sa.engine.URL:
         """The administrator's, for SQLAlchemy."""
+        return sa.engine.make_url(
+            f"mysql+pymysql://root@127.0.0.1:{self.port}"
+        )
 
     @abc.abstractmethod
     def _initialize(self) -> None:
@@ -83,10 +95,14 @@ class Server(abc.ABC):
     def _command(self) -> Sequence[str]:
         """Return the command that runs the server."""
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     def start(self) -> None:
         command = self._command()
         with (self.directory / "output").open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 [self._binary(command[0]), *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -96,30 +112,27 @@ class Server(abc.ABC):
                 user=self.user,
                 cwd=self.directory,
             )
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
+
+        def is_ready() -> bool:
+            assert process.poll() is None
+            with contextlib.suppress(OSError, sa.exc.OperationalError):
                 self.version = self._connect()
-                return
-            except (OSError, sa.exc.OperationalError):
-                if time.monotonic() > until or self._process.poll():
-                    print((self.directory / "output").read_text())
-                    raise
-                time.sleep(0.05)
+                return True
+            return False
+
+        try:
+            wait_until(is_ready, PATIENCE)
+        except AssertionError:
+            print((self.directory / "output").read_text())
+            raise
 
     def kill(self) -> None:
         """End it at once, as the kernel does when memory is short."""
-        self._signal(signal.SIGKILL)
-        if self._process:
-            self._process.wait(PATIENCE)
-        self._process = None
+        self._end(signal.SIGKILL)
 
     def stop(self) -> None:
         """End it as for an update of its package."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(PATIENCE)
-        self._process = None
+        self._end(signal.SIGTERM)
 
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:
@@ -131,33 +144,48 @@ class Server(abc.ABC):
             self.start()
 
     @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Have a server that accepts, and says nothing."""
-        self.freeze()
+    def frozen(self, delay: float = 0.0) -> Iterator[None]:
+        """Have a server that accepts, and says nothing.
+
+        :param delay: after how many seconds it falls silent
+        """
+        timer = threading.Timer(delay, self._signal, [signal.SIGSTOP])
+        timer.start()
+        if not delay:
+            timer.join()
         try:
             yield
         finally:
-            self.thaw()
-
-    def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+            timer.join()
+            self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        self.kill()
+        if self._process:
+            self.kill()
         shutil.rmtree(self.directory)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process
+        processes = self._signal(number)
+        self._process.wait(PATIENCE)
+        self._process = None
+        # Those of PostgreSQL's that live on keep another server from starting.
+        wait_until(lambda: not any(map(is_alive, processes)), PATIENCE)
+
+    def _signal(self, number: signal.Signals) -> Sequence[int]:
+        """Send a signal to all processes of the server, and return them."""
+        assert self._process
         main = self._process.pid
+        processes = [main]
         # A backend of PostgreSQL's leads a process group of its own.
-        children = Path(f"/proc/{main}/task/{main}/children").read_text()
-        for pid in [main, *map(int, children.split())]:
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{main}/task/{main}/children").read_text()
+            processes += map(int, children.split())
+        stopping = number is signal.SIGTERM
+        for process in processes[:1] if stopping else processes:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+                os.kill(process, number)
+        return processes
 
     def _connect(self) -> str:
         """Connect once, to see whether it is ready; return its version."""
@@ -185,6 +213,13 @@ class Server(abc.ABC):
         return found
 
 
+def is_alive(process: int) -> bool:
+    """Return whether a process has not ended; a zombie has."""
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    return False
+
+
 def free_port() -> int:
     """Return a port of loopback that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -193,14 +228,6 @@ def free_port() -> int:
 
 
 class MariaDB(Server):
-    places = ("/usr/sbin",)
-
-    @property
-    def url(self) -> sa.engine.URL:
-        return sa.engine.make_url(
-            f"mysql+pymysql://root@127.0.0.1:{self.port}"
-        )
-
     def _initialize(self) -> None:
         self._run(
             "mariadb-install-db",
@@ -254,19 +281,16 @@ class PostgreSQL(Server):
         )
 
     def _command(self) -> Sequence[str]:
-        return [
-            "postgres",
-            "-D",
-            f"{self.directory}/data",
-            "-k",
-            str(self.directory),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-c",
+        options = (
+            f"unix_socket_directories={self.directory}",
+            "listen_addresses=127.0.0.1",
+            f"port={self.port}",
             "fsync=off",
-            *(word for option in self._options for word in ("-c", option)),
+            *self._options,
+        )
+        return [
+            *("postgres", "-D", f"{self.directory}/data"),
+            *(word for option in options for word in ("-c", option)),
         ]
 
 

@@ -1,0 +1,190 @@
+"""Servers that freeze, die and restart, and connections that are lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.applications import answering, filtered
+from tests.support.lookups import (
+    EXTENDED,
+    LATE,
+    LIST,
+    client_of,
+    connections_of,
+    end_connections,
+    get_in_time,
+    slow_down,
+    wait_for_states,
+    workers,
+)
+from tests.support.scripted import close_after, drip, scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.databases import Database
+    from tests.support.servers import Server
+
+#: The first bytes of each server: more is announced than comes.
+GREETINGS = {
+    "mysql": b"\x6e\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00",
+    # No TLS, and a part of a message.
+    "postgresql": b"NR\x00\x00\x00\x0c",
+}
+
+
+@pytest.mark.parametrize("moment", ["before the first query", "idle", "busy"])
+def test_frozen_server_costs_one_timeout_in_all(
+    moment: str,
+    server: Server,
+    active: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(active, timeout=1)
+    if moment != "before the first query":
+        assert client.get_list().body == EXTENDED
+    before = len(workers())
+    delay = 0.0
+    if moment == "busy":
+        slow_down(active, 0.4)
+        delay = 0.2
+    with server.frozen(delay):
+        began = time.monotonic()
+        # At once, and then one after the other.
+        with ThreadPoolExecutor(50) as threads:
+            bodies = threads.map(lambda _: get_in_time(client, 1), range(50))
+            assert {response.body for response in bodies} == {LIST}
+        for _ in range(100):
+            assert client.get_list().body == LIST
+        assert time.monotonic() - began < 1 + LATE
+        assert len(workers()) <= before + 5
+    wait_for_states(client, 8)
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert "in 1.0 s" in begins
+    assert "again" in ends
+
+
+def test_killed_server_costs_one_outage(
+    server: Server, active: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = client_of(active)
+    assert client.get_list().body == EXTENDED
+    with server.killed():
+        for _ in range(20):
+            assert client.get_list().body == LIST
+    for _ in range(20):
+        assert client.get_list().body == EXTENDED
+    begins, ends = (record.getMessage() for record in caplog.records)
+    assert "the instances' database" in begins
+    assert "after 20 failed lookups" in ends
+
+
+def restart(_: Database, server: Server) -> None:
+    with server.killed():
+        pass
+
+
+def kill_connections(database: Database, _: Server) -> None:
+    end_connections(database)
+
+
+@pytest.mark.parametrize(
+    ("end", "times"), [(restart, 2), (kill_connections, 200)]
+)
+def test_lost_connections_cost_nothing(
+    end: Callable[[Database, Server], None],
+    times: int,
+    server: Server,
+    active: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = client_of(active)
+    assert client.get_list().body == EXTENDED
+    for _ in range(times):
+        end(active, server)
+        assert client.get_list().body == EXTENDED
+    assert len(connections_of(active)) == 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("end", "body"), [(restart, None), (kill_connections, EXTENDED)]
+)
+def test_connection_is_lost_in_the_middle_of_a_query(
+    end: Callable[[Database, Server], None],
+    body: bytes | None,
+    server: Server,
+    active: Database,
+) -> None:
+    slow_down(active, 1)
+    client = client_of(active, timeout=3)
+    with ThreadPoolExecutor() as threads:
+        response = threads.submit(get_in_time, client, 3)
+        time.sleep(0.4)
+        end(active, server)
+        # It is retried once, within the time-out: a server may take longer
+        # to restart.
+        assert response.result().body in ({body} if body else {LIST, EXTENDED})
+    wait_for_states(client, 8)
+
+
+def test_server_that_closes_late_delays_few_responses(
+    driver: str, pass_time: Callable[[float], None]
+) -> None:
+    with scripted(close_after(0.7)) as server:
+        url = f"{driver}://u:p@127.0.0.1:{server.port}/x"
+        client = filtered(answering(LIST), connection=url, timeout=5)
+        # Suspended for 1, 2 and 4 seconds.
+        waited = []
+        for second in range(8):
+            began = time.monotonic()
+            assert client.get_list().body == LIST
+            if time.monotonic() - began > 0.3:
+                waited.append(second)
+            pass_time(1.01)
+    assert waited == [0, 1, 3, 7]
+
+
+@pytest.mark.parametrize("fault", ["frozen", "drips"])
+def test_process_ends_while_a_handshake_does_not(
+    fault: str, driver: str, server: Server, active: Database
+) -> None:
+    if fault == "frozen":
+        with server.frozen():
+            assert process_of_two_lookups(active.url) < 1 + 5
+        return
+    with scripted(drip(GREETINGS[driver.partition("+")[0]], 0.2)) as dripping:
+        url = f"{driver}://u:p@127.0.0.1:{dripping.port}/x"
+        assert process_of_two_lookups(url) < 1 + 5
+
+
+def process_of_two_lookups(url: str) -> float:
+    """Return how long a process lives after its first request, in seconds.
+
+    Its time-out is 1 s.
+    """
+    program = (
+        "import sys, time\n"
+        "from tests.support.applications import answering, filtered\n"
+        "from tests.support.lookups import LIST\n"
+        "client = filtered(answering(LIST), connection=sys.argv[1],"
+        " timeout=1)\n"
+        "print(time.monotonic())\n"
+        "for _ in range(2):\n"
+        "    assert client.get_list().body == LIST\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program, url],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    ).stdout
+    return time.monotonic() - float(output)
