@@ -200,7 +200,7 @@ def test_states_return_after_an_outage_of_a_minute(
 
 @both_servers
 def test_query_that_fails_late_suspends_queries(
-    served: Served, pass_time: Passes
+    served: Served, pass_time: Passes, caplog: pytest.LogCaptureFixture
 ) -> None:
     records = source(connection=served.url, timeout=1)
     assert records.lookup(["a"]) == {"a": ACTIVE}
@@ -209,6 +209,8 @@ def test_query_that_fails_late_suspends_queries(
         assert sum(fails(records) for _ in range(20)) < 0.5
         pass_time(1.01)
         assert fails(records) > 0.7
+    # The server's error, and not the silence of one that hangs.
+    assert "no answer" not in caplog.text
     pass_time(2.01)
     assert records.lookup(["a"]) == {"a": ACTIVE}
 

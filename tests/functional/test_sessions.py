@@ -86,20 +86,6 @@ def test_session_has_its_settings(database: Database) -> None:
     assert settings == [expected]
 
 
-def test_slow_statement_is_ended_by_the_server(database: Database) -> None:
-    # MariaDB takes the end of a SLEEP for its answer.
-    slow = {
-        "mysql": "(SELECT COUNT(*) FROM seq_1_to_999999 a, seq_1_to_999999 b)",
-        "postgresql": "pg_sleep(9)",
-    }[system_of(database)]
-    records = opened(database, timeout=1)
-    assert value_of(records, "1") == [(1,)]
-    with pytest.raises(RecordsUnavailable) as raised:
-        value_of(records, slow)
-    # An error of the server's, and not the silence of one that hangs.
-    assert "no answer" not in raised.value.reason
-
-
 def test_locked_rows_are_read(database: Database) -> None:
     records = source(connection=database.url, timeout=2)
     with database.connect() as connection:

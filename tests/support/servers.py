@@ -247,6 +247,7 @@ class MariaDB(Server):
             f"--pid-file={self.directory}/pid",
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
+            "--character-set-server=utf8mb4",
             # What it holds need only outlive its own process.
             "--innodb-flush-log-at-trx-commit=2",
             *self._options,
