@@ -328,7 +328,7 @@ def test_process_without_threads_recovers(
 @both_servers
 def test_fork_while_threads_look_up(served: Served) -> None:
     """Some forks copy a lock that is held, and connections in use."""
-    records = source(connection=served.database.url, timeout=10)
+    records = source(connection=served.database.url, timeout=5)
     ended = threading.Event()
 
     def look_up() -> bool:
@@ -340,11 +340,11 @@ def test_fork_while_threads_look_up(served: Served) -> None:
     with ThreadPoolExecutor(4) as threads:
         parents = [threads.submit(look_up) for _ in range(4)]
         try:
-            children = [forked(records) for _ in range(20)]
+            for _ in range(20):
+                assert forked(records) == 0
         finally:
             ended.set()
         assert all(parent.result() for parent in parents)
-    assert children == [0] * 20
 
 
 def forked(records: RecordSource) -> int:
