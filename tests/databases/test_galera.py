@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.account import Account
-    from tests.support.applications import Client, Response
+    from tests.support.applications import Response
 
     NewProxy = Callable[..., HAProxy]
     AccountOf = Callable[[str, str], Account]
@@ -129,21 +129,6 @@ def in_reserve(cluster: Cluster) -> list[str]:
     ]
 
 
-def ask_steadily(
-    client: Client, account: Account, kill: Callable[[], None]
-) -> list[Response]:
-    """Return the responses to requests that do not wait for each other."""
-    with ThreadPoolExecutor(2 * RATE) as threads:
-        futures = []
-        began = time.monotonic()
-        for number in range(REQUESTS):
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
-            if number == KILL:
-                threads.submit(kill)
-            futures.append(threads.submit(account.get, client.get_list))
-        return [future.result() for future in futures]
-
-
 @pytest.mark.parametrize(
     ("configuration", "lost", "driver"),
     [
@@ -168,16 +153,19 @@ def test_killed_node_costs_few_states(
     client = client_of(database, timeout=TIMEOUT)
     environment = f"Galera, HAProxy {configuration.__name__}"
     account = account_of(environment.replace("_", " "), driver)
-    responses = ask_steadily(client, account, cluster.frail.kill)
-    assert {response.status for response in responses} == {"200 OK"}
-    assert {response.body for response in responses} <= {EXTENDED, LIST}
+    futures = []
+    # Requests do not wait for each other.
+    with ThreadPoolExecutor(2 * RATE) as threads:
+        began = time.monotonic()
+        for number in range(REQUESTS):
+            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            if number == KILL:
+                threads.submit(cluster.frail.kill)
+            futures.append(threads.submit(account.get, client.get_list))
+    bodies = [future.result().body for future in futures]
+    assert set(bodies) <= {EXTENDED, LIST}
+    assert LIST not in bodies[: KILL - 5] + bodies[KILL + lost :]
     assert account.slowest < TIMEOUT + LATE
-    numbers = [
-        number
-        for number, response in enumerate(responses)
-        if response.body == LIST
-    ]
-    assert set(numbers) <= set(range(KILL - 5, KILL + lost))
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -195,35 +183,16 @@ def test_query_is_retried_where_another_node_answers(
     client = client_of(database, max_connections=1)
     account = account_of("Galera, HAProxy balanced", driver)
     assert account.get(client.get_list).body == EXTENDED
-    before = accepted(proxy)
+    before = proxy.count("stot")
     # Each node in turn, as it has the connection.
     for node in (cluster.frail, cluster.founder) * 2:
-        with refusing(node):
+        # As one without its cluster does.
+        with node.setting("wsrep_reject_queries", "ALL", "NONE"):
             for _ in range(5):
                 response = account.get(client.get_list)
                 assert response.body == EXTENDED
-    assert accepted(proxy) - before >= 3
+    assert proxy.count("stot") - before >= 3
     assert not caplog.records
-
-
-def accepted(proxy: HAProxy) -> int:
-    """Return how many connections the proxy has accepted so far."""
-    return int(proxy.statistics("FRONTEND")["stot"])
-
-
-def passed_on(proxy: HAProxy) -> int:
-    """Return how many connections the proxy passes on."""
-    return int(proxy.statistics("FRONTEND")["scur"])
-
-
-@contextlib.contextmanager
-def refusing(node: Galera) -> Iterator[None]:
-    """Have a node that refuses queries, as one without its cluster does."""
-    node.execute("SET GLOBAL wsrep_reject_queries = ALL")
-    try:
-        yield
-    finally:
-        node.execute("SET GLOBAL wsrep_reject_queries = NONE")
 
 
 def test_node_without_its_cluster_is_left(
@@ -257,7 +226,11 @@ def test_node_without_its_cluster_is_left(
             return proxy.statistics("frail")["status"].startswith("DOWN")
 
         assert has_states()
-        with isolated(cluster):
+        with frail.setting(
+            "wsrep_provider_options", "gmcast.isolate=1", "gmcast.isolate=0"
+        ):
+            # It takes seconds to notice.
+            wait_until(lambda: not frail.is_ready(), PATIENCE)
             wait_until(is_noticed, seconds=10)
             # The last failed attempt may have suspended others.
             wait_until(has_states, seconds=1)
@@ -265,19 +238,6 @@ def test_node_without_its_cluster_is_left(
     assert account.slowest < TIMEOUT + LATE
     # An outage until HAProxy had noticed, and its end.
     assert len(caplog.records) in (0, 2)
-
-
-@contextlib.contextmanager
-def isolated(cluster: Cluster) -> Iterator[None]:
-    """Cut a node off from its cluster; it takes seconds to notice."""
-    provider = "SET GLOBAL wsrep_provider_options = 'gmcast.isolate={}'"
-    cluster.frail.execute(provider.format(1))
-    try:
-        wait_until(lambda: not cluster.frail.is_ready(), PATIENCE)
-        yield
-    finally:
-        cluster.frail.execute(provider.format(0))
-        wait_until(cluster.is_whole, PATIENCE)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -303,8 +263,8 @@ def test_idle_connections_that_were_cut_cost_nothing(
         with ThreadPoolExecutor(10) as threads:
             responses = list(threads.map(ask, range(10)))
         assert {response.body for response in responses} == {EXTENDED}
-        assert passed_on(proxy) > 1
-        wait_until(lambda: not passed_on(proxy))
+        assert proxy.count("scur") > 1
+        wait_until(lambda: not proxy.count("scur"))
     assert ask().body == EXTENDED
     assert not caplog.records
 
@@ -323,17 +283,11 @@ def test_reads_wait_for_what_other_nodes_wrote(
     before, after = States("active", None, 1), States("stopped", None, 1)
     assert usual.lookup(["a"]) == waiting.lookup(["a"]) == {"a": before}
     with ThreadPoolExecutor() as thread:
-        with behind(node):
+        with node.connect() as connection, connection.cursor() as cursor:
+            # It does not apply what the others write.
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
             database.execute("UPDATE instances SET vm_state = 'stopped'")
             assert usual.lookup(["a"]) == {"a": before}
             lookup = thread.submit(waiting.lookup, ["a"])
             wait_until(lambda: bool(node.execute(RUNNING)))
         assert lookup.result() == {"a": after}
-
-
-@contextlib.contextmanager
-def behind(node: Galera) -> Iterator[None]:
-    """Have a node that does not apply what the others write."""
-    with node.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("FLUSH TABLES WITH READ LOCK")
-        yield

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     from nova_ext_sts.records import RecordSource
 
     Passes = Callable[[float], None]
-
-
-class Listening(Protocol):
-    @property
-    def port(self) -> int: ...
 
 
 ACTIVE = States("active", None, 1)
@@ -90,7 +85,7 @@ def wait_for_workers() -> Callable[[], None]:
     return lambda: wait_until(lambda: workers() <= before, 4)
 
 
-def url_of(server: Listening, driver: str = "mysql+pymysql") -> str:
+def url_of(server: Any, driver: str = "mysql+pymysql") -> str:
     return f"{driver}://u:p@127.0.0.1:{server.port}/x"
 
 

@@ -86,6 +86,15 @@ class Galera(MariaDB):
             rows: Sequence[Sequence[Any]] = cursor.fetchall()
             return rows
 
+    @contextlib.contextmanager
+    def setting(self, name: str, value: str, normal: str) -> Iterator[None]:
+        """Have a global variable of another value for a while."""
+        self.execute(f"SET GLOBAL {name} = '{value}'")
+        try:
+            yield
+        finally:
+            self.execute(f"SET GLOBAL {name} = '{normal}'")
+
     def status(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.execute(STATUS)}
 
@@ -140,6 +149,10 @@ def options(values: dict[str, str]) -> str:
 
 class HAProxy(Server):
     """A proxy in front of nodes. Its options are lines of configuration."""
+
+    def count(self, what: str) -> int:
+        """Return how many connections were accepted (stot), or are (scur)."""
+        return int(self.statistics("FRONTEND")[what])
 
     def statistics(self, name: str) -> dict[str, str]:
         """Return a row of its statistics: a server's, or FRONTEND."""
