@@ -72,13 +72,17 @@ def test_frozen_server_costs_one_timeout_in_all(
 
 
 def test_killed_server_costs_one_outage(
-    server: Server, active: Database, caplog: pytest.LogCaptureFixture
+    server: Server,
+    active: Database,
+    pass_time: Callable[[float], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = client_of(active)
     assert client.get_list().body == EXTENDED
     with server.killed():
         for _ in range(20):
             assert client.get_list().body == LIST
+    pass_time(1.01)
     for _ in range(20):
         assert client.get_list().body == EXTENDED
     begins, ends = (record.getMessage() for record in caplog.records)
