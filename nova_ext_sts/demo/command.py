@@ -17,6 +17,7 @@ import sqlite3
 import sys
 import textwrap
 import threading
+import time
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,9 @@ def _run(arguments: argparse.Namespace) -> None:
     print(live.endpoint(url), flush=True)
     if arguments.live:
         live.run(url, arguments.database, arguments.interval)
-    threading.Event().wait()
+    while True:
+        # Not for ever: a signal just before a pause does not end it.
+        time.sleep(1)
 
 
 def _listening(host: str, port: int) -> socket.socket:
