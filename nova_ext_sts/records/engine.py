@@ -15,13 +15,8 @@ from sqlalchemy import event, exc
 from sqlalchemy.pool import NullPool
 
 from nova_ext_sts.records.backoff import Outage
-from nova_ext_sts.records.systems import (
-    DRIVERS,
-    SYSTEMS,
-    place_of,
-    reason_of,
-    url_of,
-)
+from nova_ext_sts.records.systems import DRIVERS, SYSTEMS, reason_of
+from nova_ext_sts.records.urls import place_of, url_of
 from nova_ext_sts.records.workers import Workers
 from nova_ext_sts.settings import ConfigurationError
 

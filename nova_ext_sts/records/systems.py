@@ -12,22 +12,17 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy import exc
-from sqlalchemy.engine import URL, make_url
-
 from nova_ext_sts.records import (
     AccessDenied,
     DatabaseUnavailable,
     SchemaMismatch,
     Unreachable,
 )
-from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from nova_ext_sts.settings import Database
+    from sqlalchemy.engine import URL
 
 
 class Select(NamedTuple):
@@ -242,81 +237,6 @@ DRIVERS = {
     ),
     "psycopg2": Driver(package="psycopg2", arguments=_libpq_arguments),
 }
-
-#: Parameters that name files: some drivers' errors do not name them.
-_FILES = ("ssl_ca", "ssl_cert", "ssl_key", "sslrootcert", "sslcert", "sslkey")
-
-_USUAL = "mysql+pymysql, mysql+mysqldb, postgresql+psycopg or sqlite"
-
-
-def url_of(settings: Database) -> URL:
-    """Return the URL of a database, with all its parameters.
-
-    :raises ConfigurationError: the URL does not parse, or names an unknown
-        database system, a driver that is not installed, no database or a
-        file that cannot be read
-    """
-
-    def wrong(text: str) -> ConfigurationError:
-        url = f"The URL of the {settings.name} ({settings.option})"
-        return ConfigurationError(f"{url} {text}")
-
-    malformed = wrong(
-        "does not parse: write DIALECT+DRIVER://USER:PASSWORD@HOST/NAME, with "
-        "every special character of the password %-encoded."
-    )
-    try:
-        url = make_url(settings.url)
-        if settings.parameters:
-            url = url.update_query_string(settings.parameters, append=True)
-    except (exc.ArgumentError, ValueError):
-        # The text may hold a password.
-        raise malformed from None
-    if url.get_backend_name() != "sqlite" and (
-        # A password that is taken for a part of the host or the database, as
-        # with one slash too many.
-        "@" in f"{url.host}{url.database}" or not url.database
-    ):
-        raise malformed
-    for name in {"password", "passwd"}.intersection(url.query):
-        # As the password, SQLAlchemy hides it.
-        url = url.set(password=str(url.query[name]))
-        url = url.difference_update_query([name])
-    try:
-        dialect = url.get_dialect()
-        driver = DRIVERS[dialect.driver]
-    except (exc.NoSuchModuleError, KeyError):
-        raise wrong(
-            f"names {url.drivername}, which is not supported with SQLAlchemy "
-            f"{sa.__version__}: use {_USUAL}."
-        ) from None
-    try:
-        # SQLAlchemy 1.4 has the second name.
-        names = ("import_dbapi", "dbapi")
-        next(getattr(dialect, n) for n in names if hasattr(dialect, n))()
-    except ImportError:
-        raise wrong(
-            f"names the driver {url.drivername}, which is not installed: "
-            f"install {driver.package}, or use {_USUAL}."
-        ) from None
-    for name in _FILES:
-        path = str(url.query.get(name, "system"))
-        # libpq has "system" for the certificates of the system.
-        if path != "system" and not os.access(path, os.R_OK):
-            raise wrong(
-                f"names the file {path} in {name}, which cannot be read."
-            )
-    return url
-
-
-def place_of(url: URL) -> str:
-    """Return a URL without user, password and parameters."""
-    return URL.create(
-        url.get_backend_name(),
-        host=url.host,
-        port=url.port,
-        database=url.database,
-    ).render_as_string()
 
 
 def reason_of(error: BaseException, url: URL) -> str:

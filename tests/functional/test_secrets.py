@@ -11,7 +11,7 @@ import pytest
 from oslo_config import cfg
 
 from nova_ext_sts import ExtendedStatus, settings
-from nova_ext_sts.records import RecordsUnavailable, systems
+from nova_ext_sts.records import RecordsUnavailable, systems, urls
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
 from tests.support.cells import Cells, source
@@ -144,7 +144,7 @@ def test_password_of_one_letter_is_not_told_by_what_is_hidden(
     ],
 )
 def test_password_in_an_error_is_masked(url: str) -> None:
-    parsed = systems.url_of(settings.Database(name="x", url=url))
+    parsed = urls.url_of(settings.Database(name="x", url=url))
     error = ValueError("no entry for 'Hush1'\nbut")
     assert systems.reason_of(error, parsed) == "no entry for '***'"
-    assert systems.place_of(parsed).endswith("://h/x")
+    assert urls.place_of(parsed).endswith("://h/x")
