@@ -33,6 +33,7 @@ extensions = [
 exclude_patterns = ["contributor/redis_records"]
 suppress_warnings = []
 nitpicky = True
+highlight_language = "text"
 
 
 def has_history() -> bool:
