@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -41,4 +42,8 @@ def wait_for_servers(
 
 
 if __name__ == "__main__":
-    wait_for_servers(openstack.connect().compute, sys.argv[1:])
+    wait_for_servers(
+        openstack.connect().compute,
+        sys.argv[1:],
+        float(os.environ.get("TIMEOUT", "600")),
+    )

@@ -1,0 +1,186 @@
+"""The commands of README.rst, as a reader pastes them.
+
+A new clone and an empty home, each block in a new shell, in the README's order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import textwrap
+import venv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.rst").read_text()
+BLOCK = re.compile(r"^\.\. code-block:: sh\n\n((?:   .*\n|\n)+)", re.M)
+
+#: What each block prints, in the README's order.
+OUTPUTS = (
+    # The demo, and a list from it.
+    "The Compute API is at",
+    '"OS-EXT-STS:vm_state": "active"',
+    # A record is changed.
+    '"OS-EXT-STS:task_state": "rebooting"',
+    # The demo with --live.
+    "The Compute API is at",
+    # Installing in Nova: the package, the paste file, the check, a look.
+    "Successfully installed",
+    "",
+    "Success",
+    "OS-EXT-STS:vm_state",
+    # Rolling back.
+    "",
+    # The tests.
+    "py3",
+)
+
+#: Nova's pipelines.
+PASTE_FILE = """\
+[composite:openstack_compute_api_v21]
+use = call:nova.api.auth:pipeline_factory_v21
+keystone = cors authtoken keystonecontext osapi_compute_app_v21
+
+[composite:openstack_compute_api_v21_legacy_v2_compatible]
+use = call:nova.api.auth:pipeline_factory_v21
+keystone = cors authtoken keystonecontext legacy_v2_compatible osapi_compute_app_v21
+"""
+
+
+class Reader:
+    """Somebody at a terminal, with a clone of the repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clone = folder / "clone"
+        self.nova = folder / "opt"
+        self.paste_file = folder / "etc" / "api-paste.ini"
+        self._home = folder / "home"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._demo: subprocess.Popen[str] | None = None
+        subprocess.run(
+            ["git", "clone", "-q", f"file://{ROOT}", self.clone], check=True
+        )
+        venv.create(self.nova, with_pip=True)
+        self.paste_file.parent.mkdir()
+        self.paste_file.write_text(PASTE_FILE)
+        nova_conf = self._home / ".nova" / "nova.conf"
+        nova_conf.parent.mkdir(parents=True)
+        database = self.clone / "nova-ext-sts-demo.sqlite"
+        nova_conf.write_text(
+            f"[wsgi]\napi_paste_config = {self.paste_file}\n"
+            f"[database]\nconnection = sqlite:///{database}\n"
+        )
+
+    def paste(self, block: str) -> str:
+        """Run a block in a new shell, and return what it prints."""
+        command = self._here(block)
+        if "bin/nova-ext-sts-demo" in block:
+            return self._start_demo(command)
+        done = subprocess.run(command, timeout=900, **self._terminal())
+        assert done.returncode == 0, done.stdout
+        output: str = done.stdout
+        return output
+
+    def press_ctrl_c(self) -> None:
+        """End the demo, if it runs."""
+        if self._demo:
+            os.killpg(self._demo.pid, signal.SIGINT)
+            self._demo.communicate(timeout=30)
+            self._demo = None
+
+    def _here(self, block: str) -> list[str]:
+        """Return the command, with the places of this test."""
+        for place, own in (
+            (
+                "bin/nova-ext-sts-demo",
+                f"bin/nova-ext-sts-demo --port {self._port}",
+            ),
+            ("127.0.0.1:8774", f"127.0.0.1:{self._port}"),
+            ("/etc/nova", str(self.paste_file.parent)),
+            ("/opt/nova", str(self.nova)),
+            # All tests, this one among them, are run elsewhere.
+            ("bin/tox", "bin/tox list"),
+        ):
+            block = block.replace(place, own)
+        return ["bash", "-e", "-c", block]
+
+    def _terminal(self) -> dict[str, Any]:
+        # pip's own variables name its index and its certificates.
+        pip = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
+        return {
+            "cwd": self.clone,
+            "env": {
+                **pip,
+                "HOME": str(self._home),
+                "PATH": os.defpath + ":/usr/local/bin",
+                "LANG": "C.UTF-8",
+                "TOKEN": "any",
+                "COMPUTE": f"http://127.0.0.1:{self._port}/v2.1",
+            },
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+
+    def _start_demo(self, command: list[str]) -> str:
+        self.press_ctrl_c()
+        self._demo = subprocess.Popen(
+            command, start_new_session=True, **self._terminal()
+        )
+        printed = ""
+        for line in self._demo.stdout or ():
+            printed += line
+            if line.startswith("The Compute API is at"):
+                break
+        return printed
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    reader = Reader(tmp_path)
+    with contextlib.closing(contextlib.ExitStack()) as stack:
+        stack.callback(reader.press_ctrl_c)
+        yield reader
+
+
+def test_every_command_works_in_a_new_shell(reader: Reader) -> None:
+    blocks = [textwrap.dedent(text) for text in BLOCK.findall(README)]
+    for block, output in zip(blocks, OUTPUTS, strict=True):
+        if "upper-constraints.txt" in block:
+            constrain(reader)
+        printed = reader.paste(block)
+        assert output in printed, block
+        if "sed " in block:
+            lines = reader.paste_file.read_text().splitlines()
+            words = [line.split() for line in lines if "keystone =" in line]
+            application = ["extended_status", "osapi_compute_app_v21"]
+            assert [each[-2:] for each in words] == [application] * 2
+    assert reader.paste_file.read_text() == PASTE_FILE
+
+
+def constrain(reader: Reader) -> None:
+    """Write the constraints that pip finds in the demo's environment."""
+    freeze = reader.clone / ".venv/bin/pip"
+    installed = subprocess.run(
+        [freeze, "freeze", "--exclude", "nova-ext-sts"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    (reader.clone / "upper-constraints.txt").write_text(installed)
+
+
+@pytest.mark.parametrize("path", re.findall(r"<([\w/.-]+\.rst)>`_", README))
+def test_links_lead_to_files(path: str) -> None:
+    assert (ROOT / path).is_file()
