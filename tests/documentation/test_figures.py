@@ -1,4 +1,4 @@
-"""The figures that the documentation quotes, against the benchmark's report."""
+"""The figures that the documentation quotes, against the benchmark."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REPORT = json.loads((ROOT / "doc/source/_static/benchmark.json").read_text())
 
 #: How each page quotes the time and the bytes of a detail list.
 QUOTES = {
-    "README.rst": (r"takes ([\d.]+) times", r"has ([\d.]+)\stimes"),
+    "README.rst": (r"takes ([\d.]+)\stimes", r"has ([\d.]+)\stimes"),
     "doc/source/user/costs.rst": (
-        r"takes ([\d.]+) times",
-        r"has ([\d.]+) times",
+        r"takes ([\d.]+)\stimes",
+        r"has ([\d.]+)\stimes",
     ),
     "doc/source/_static/polling.svg": (
         r'y="74">([\d.]+)<',
@@ -34,4 +34,4 @@ def test_quoted_figure_is_the_median(page: str, index: int, what: str) -> None:
         if row["part"] == "polling states" and row["what"].startswith(what)
     )
     quoted = re.findall(QUOTES[page][index], (ROOT / page).read_text())
-    assert quoted == [f"{float(row['median'].split()[0]):.1f}"]
+    assert set(quoted) == {f"{float(row['median'].split()[0]):.1f}"}

@@ -1,6 +1,6 @@
 """The commands of README.rst, as a reader pastes them.
 
-A new clone and an empty home, each block in a new shell, in the README's order.
+A new clone, an empty home, and a new shell for each block.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ OUTPUTS = (
 PASTE_FILE = """\
 [composite:openstack_compute_api_v21]
 use = call:nova.api.auth:pipeline_factory_v21
-keystone = cors authtoken keystonecontext osapi_compute_app_v21
+keystone = cors keystonecontext osapi_compute_app_v21
 
 [composite:openstack_compute_api_v21_legacy_v2_compatible]
 use = call:nova.api.auth:pipeline_factory_v21
-keystone = cors authtoken keystonecontext legacy_v2_compatible osapi_compute_app_v21
+keystone = cors keystonecontext legacy_v2_compatible osapi_compute_app_v21
 """
 
 
