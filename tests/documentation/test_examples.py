@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
 from nova_ext_sts.demo.servers import server_id
 
 if TYPE_CHECKING:

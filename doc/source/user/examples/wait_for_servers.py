@@ -23,16 +23,16 @@ def wait_for_servers(
     while True:
         # All pages of GET /servers. The states are None if they are missing.
         servers = {s.id: s for s in compute.servers(details=False)}
-        for id in list(waiting):
-            server = servers.get(id)
+        for server_id in list(waiting):
+            server = servers.get(server_id)
             if server is None:
-                raise RuntimeError(f"{id} is not in the list")
+                raise RuntimeError(f"{server_id} is not in the list")
             if server.task_state is not None:
                 continue
             if server.vm_state in ("error", "deleted"):
-                raise RuntimeError(f"{id} is {server.vm_state}")
+                raise RuntimeError(f"{server_id} is {server.vm_state}")
             if server.vm_state == "active":
-                waiting.remove(id)
+                waiting.remove(server_id)
         if not waiting:
             return
         if time.monotonic() >= deadline:
