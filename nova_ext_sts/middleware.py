@@ -55,9 +55,9 @@ class ExtendedStatus(base.ConfigurableMiddleware):
 
     The responses to GET list, detail and show get ``OS-EXT-STS:vm_state``,
     ``OS-EXT-STS:task_state`` and ``OS-EXT-STS:power_state`` for every server,
-    read from the instance records; the responses to GET /extensions and
-    /extensions/OS-EXT-STS get the extension's entry. All bytes that the
-    application wrote are kept; all other responses pass unchanged.
+    read from the instance records; all bytes that the application wrote are
+    kept. The responses to GET /extensions and /extensions/OS-EXT-STS get the
+    extension's entry. All other responses pass unchanged.
 
     Threads share the object. It keeps no state of a request.
 
