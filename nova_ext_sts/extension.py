@@ -72,11 +72,9 @@ def _corrected_json(body: bytes, member: str) -> bytes:
     entries = value if member == "extensions" else [value]
     if not isinstance(entries, list):
         raise ValueError(f"no list of {member}")
-    own = _own([entry for entry in entries if isinstance(entry, dict)], member)
-    if own and not _correct(own):
+    pairs = [(entry, entry) for entry in entries if isinstance(entry, dict)]
+    if not _correct(entries, pairs, member, ENTRY):
         return body
-    if not own:
-        entries.append(ENTRY)
     # NaN and Infinity are no JSON.
     return json.dumps(document, allow_nan=False).encode()
 
@@ -90,37 +88,40 @@ def _corrected_xml(body: bytes, member: str) -> bytes:
         raise ValueError(str(error)) from error
     if root.tag != f"{{{_COMMON}}}{member}":
         raise ValueError(f"the root is no {member}")
-    elements = root if member == "extensions" else [root]
-    own = _own(
-        [
-            element.attrib
-            for element in elements
-            if element.tag == f"{{{_COMMON}}}extension"
-        ],
-        member,
-    )
-    if own and not _correct(own):
+    elements: Any = root if member == "extensions" else [root]
+    pairs = [
+        (element, element.attrib)
+        for element in elements
+        if element.tag == f"{{{_COMMON}}}extension"
+    ]
+    entry = ElementTree.fromstring(DOCUMENTS["xml"])  # noqa: S314
+    if not _correct(elements, pairs, member, entry):
         return body
-    if not own:
-        entry = ElementTree.fromstring(DOCUMENTS["xml"])  # noqa: S314
-        root.append(entry)
     written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     return written
 
 
-def _own(entries: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:
-    """Return the entries of this extension."""
-    own = [entry for entry in entries if entry.get("alias") == ALIAS]
-    if not own and member == "extension":
-        raise ValueError(f"no entry of {ALIAS}")
-    return own
+def _correct(
+    entries: Any,
+    pairs: list[tuple[Any, dict[str, Any]]],
+    member: str,
+    new: Any,
+) -> bool:
+    """Leave one correct entry, and return whether that changed anything.
 
-
-def _correct(entries: list[dict[str, Any]]) -> bool:
-    """Correct entries, and return whether any was wrong."""
-    wrong = [
-        entry for entry in entries if not CORRECTED.items() <= entry.items()
-    ]
-    for entry in wrong:
-        entry.update(CORRECTED)
-    return bool(wrong)
+    :param pairs: the entries with their members or attributes
+    :param new: the entry that a list gets if it has none
+    """
+    own = [pair for pair in pairs if pair[1].get("alias") == ALIAS]
+    if not own:
+        if member == "extension":
+            raise ValueError(f"no entry of {ALIAS}")
+        entries.append(new)
+        return True
+    (_, first), *others = own
+    if not others and CORRECTED.items() <= first.items():
+        return False
+    first.update(CORRECTED)
+    surplus = [id(entry) for entry, _ in others]
+    entries[:] = [each for each in entries if id(each) not in surplus]
+    return True

@@ -237,14 +237,15 @@ EXTENSIONS = st.lists(
 
 
 def expected(extensions: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return a list of extensions with correct entries."""
-    right: list[dict[str, Any]] = [
-        entry | {"namespace": NAMESPACE, "updated": UPDATED}
-        if entry.get("alias") == "OS-EXT-STS"
-        else entry
-        for entry in extensions
-    ]
-    known = any(entry.get("alias") == "OS-EXT-STS" for entry in extensions)
+    """Return a list of extensions with one correct entry."""
+    right: list[dict[str, Any]] = []
+    known = False
+    for entry in extensions:
+        if entry.get("alias") != "OS-EXT-STS":
+            right.append(entry)
+        elif not known:
+            known = True
+            right.append(entry | {"namespace": NAMESPACE, "updated": UPDATED})
     return right if known else [*right, ENTRY]
 
 
