@@ -3,6 +3,9 @@
 
 The exit codes are those of ``nova-status``: 0, 1 for warnings, 2 for failures,
 and 255 if the configuration cannot be read.
+
+What needs SQLAlchemy is imported in the checks that use it, because Site has
+to say first whether the installed one is too old to be imported.
 """
 
 from __future__ import annotations
@@ -23,8 +26,6 @@ from nova_ext_sts import policy, records, settings
 from nova_ext_sts.cmd.paste import FACTORY, PasteFile
 from nova_ext_sts.opts import GROUP, OPTS
 from nova_ext_sts.printable import printable
-from nova_ext_sts.records.engine import new_engine
-from nova_ext_sts.records.mappings import NO_SUCH_CELL, URLS
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
@@ -187,6 +188,8 @@ def _reasons(checked: Checked) -> list[str]:
 
 def _failures(checked: Checked) -> Iterator[Finding]:
     """Yield the errors of a database, with their fixes."""
+    from nova_ext_sts.records.mappings import URLS
+
     reading = checked.reading
     columns = ", ".join(
         f"{select.table} ({', '.join(select.columns)})"
@@ -208,6 +211,8 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
     database = reading.database
     if database is None or database.url.get_backend_name() != "postgresql":
         return
+    from nova_ext_sts.records.engine import new_engine
+
     engine = new_engine(database.settings, database.url)
     with engine.connect() as one, engine.connect() as other:
         connection: Any = one.connection.dbapi_connection
@@ -234,6 +239,11 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
 
 
 def _cells(site: Site) -> Iterator[Finding]:
+    if not site.checked:
+        yield WARNING, _NO_SOURCE
+        return
+    from nova_ext_sts.records.mappings import NO_SUCH_CELL
+
     options = {each.reading.option for each in site.checked}
     cells = [
         each
@@ -257,10 +267,8 @@ def _cells(site: Site) -> Iterator[Finding]:
             "No cell is known: see Databases, and nova-manage cell_v2 "
             "list_cells.",
         )
-    elif options:
-        yield SUCCESS, "The record source reads no cells."
     else:
-        yield WARNING, _NO_SOURCE
+        yield SUCCESS, "The record source reads no cells."
 
 
 def _policy(site: Site) -> Iterator[Finding]:
