@@ -8,13 +8,13 @@ import contextlib
 import itertools
 import json
 import os
+import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from nova_ext_sts import extension
@@ -22,7 +22,7 @@ from nova_ext_sts.demo import servers
 from nova_ext_sts.states import POWER_STATES, States
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Server = dict[str, Any]
@@ -169,52 +169,49 @@ def _display(url: str) -> Iterator[Show]:
     def draw(
         summary: str, servers: Sequence[Server], actions: Actions
     ) -> None:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        for heading, width in zip(HEADING, _WIDTHS, strict=True):
-            table.add_column(
-                heading, width=width, no_wrap=True, overflow="crop"
-            )
+        lines = [(text, "") for text in (endpoint(url), summary, "")]
+        lines.append((_row(HEADING), "bold"))
         for server in servers:
-            action = actions.get(server["id"])
-            table.add_row(
-                *map(Text, _cells(server, action)),
-                style="reverse" if action else "",
-            )
-        head = (endpoint(url), summary, "")
-        foot = ("", *suggestion(url))
+            style = "reverse" if server["id"] in actions else ""
+            lines.append((_line(server, actions), style))
+        lines += [(text, "") for text in ("", *suggestion(url))]
         screen.update(
-            Group(*map(_line, head), table, *map(_line, foot)), refresh=True
+            Group(
+                *(
+                    Text(text, style, no_wrap=True, overflow="crop")
+                    for text, style in lines
+                )
+            ),
+            refresh=True,
         )
 
     with Live(console=console, screen=True, auto_refresh=False) as screen:
         yield draw
 
 
-def _line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="crop")
-
-
 def _print(summary: str, servers: Sequence[Server], actions: Actions) -> None:
     """Print the servers that have changed, or all before any has."""
-    rows = [
-        _cells(server, actions.get(server["id"]))
-        for server in servers
-        if not actions or server["id"] in actions
-    ]
-    if not actions:
-        rows.insert(0, HEADING)
-    lines = ("  ".join(map(str.ljust, row, _WIDTHS)).rstrip() for row in rows)
     print(time.strftime("%H:%M:%S"), summary)
+    if not actions:
+        print(_row(HEADING))
+    for server in servers:
+        if not actions or server["id"] in actions:
+            print(_line(server, actions))
     # At once: it is read by tail, or at the other end of a pipe.
-    print(*lines, sep="\n", flush=True)
+    sys.stdout.flush()
 
 
-def _cells(server: Server, action: str | None) -> Sequence[str]:
+def _line(server: Server, actions: Actions) -> str:
     vm_state, task_state, power_state = (
         server.get(name, "(missing)") for name in extension.ATTRIBUTES
     )
     power = POWER_STATES.get(power_state, power_state)
-    return [
-        "-" if value is None else f"{value}"
-        for value in (server["name"], vm_state, task_state, power)
-    ] + [action or ""]
+    action = actions.get(server["id"], "")
+    return _row((server["name"], vm_state, task_state, power, action))
+
+
+def _row(values: Iterable[Any]) -> str:
+    return "  ".join(
+        f"{'-' if value is None else value:<{width}}"
+        for value, width in zip(values, _WIDTHS, strict=True)
+    ).rstrip()
