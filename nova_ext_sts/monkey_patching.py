@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import threading
@@ -12,10 +11,8 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-#: Counts the native threads that have looked up records.
-_numbers = itertools.count(1)
-#: {native thread: its number}.
-_threads: dict[int, int] = {}
+#: The native threads that have looked up records, in this order.
+_threads: list[int] = []
 
 
 def may_look_up() -> bool:
@@ -30,9 +27,8 @@ def may_look_up() -> bool:
         return True
     thread = threading.get_native_id()
     if thread not in _threads:
-        # No two threads get the same number.
-        _threads[thread] = next(_numbers)
-        if _threads[thread] == 2:
+        _threads.append(thread)
+        if _threads[1:2] == [thread]:
             LOG.warning(
                 "eventlet has patched this process, which serves requests in "
                 "several native threads: only one of them adds states, and "
@@ -40,13 +36,8 @@ def may_look_up() -> bool:
                 "OS_NOVA_DISABLE_EVENTLET_PATCHING=true in its environment, "
                 "or give each process one thread."
             )
-    return _threads[thread] == 1
+    return _threads[0] == thread
 
 
-def _forget() -> None:
-    global _numbers
-    _numbers = itertools.count(1)
-    _threads.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+# A server may answer a request before it forks.
+os.register_at_fork(after_in_child=_threads.clear)
