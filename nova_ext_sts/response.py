@@ -27,7 +27,7 @@ FORMATS = {
     "application/vnd.openstack.compute+xml": "xml",
 }
 
-_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)', re.IGNORECASE)
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)')
 
 #: Request headers that ask for less than the whole body, or for an encoded
 #: one.
@@ -116,16 +116,11 @@ class Response:
     @property
     def body_format(self) -> str:
         """The format of the body, or "" if the filter does not handle it."""
-        media_type = self._header("content-type").partition(";")[0]
-        body_format = FORMATS.get(media_type.strip().lower(), "")
-        is_utf_8 = self.charset in (None, "utf-8", "utf8")
+        content_type = self._header("content-type").lower()
+        body_format = FORMATS.get(content_type.partition(";")[0].strip(), "")
+        charset = _CHARSET.search(content_type)
+        is_utf_8 = not charset or charset[1] in ("utf-8", "utf8")
         return "" if body_format == "xml" and not is_utf_8 else body_format
-
-    @property
-    def charset(self) -> str | None:
-        """The charset in Content-Type, in lower case."""
-        charset = _CHARSET.search(self._header("content-type"))
-        return charset[1].lower() if charset else None
 
     def is_changeable(self, limit: int) -> bool:
         """Return True if status and headers allow changing the body.
@@ -177,22 +172,12 @@ class Response:
             for name, value in self.headers
         ]
 
-    def replace(
-        self,
-        status: str,
-        body_format: str,
-        body: bytes,
-        *headers: tuple[str, str],
-    ) -> None:
-        """Send another response, with the headers that still apply.
-
-        :param headers: they replace headers of the same names
-        """
+    def replace(self, status: str, body_format: str, body: bytes) -> None:
+        """Send another response, with the headers that still apply."""
         self.status = status
         self.replace_body(body)
-        new = [("Content-Type", f"application/{body_format}"), *headers]
-        self._drop({"content-encoding", *(name.lower() for name, _ in new)})
-        self.headers += new
+        self._drop({"content-encoding", "content-type"})
+        self.headers.append(("Content-Type", f"application/{body_format}"))
 
     def fail(self, retry_after: int) -> None:
         """Send a 503 in the Compute API's fault format.
@@ -203,8 +188,9 @@ class Response:
             "503 Service Unavailable",
             self.body_format,
             _UNAVAILABLE[self.body_format],
-            ("Retry-After", str(retry_after)),
         )
+        self._drop({"retry-after"})
+        self.headers.append(("Retry-After", str(retry_after)))
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
         """Start the response, and return the iterable for the server."""
