@@ -162,7 +162,11 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         elif (body := response.read(limit)) is not None:
             try:
                 if call in EXTENSION_CALLS:
-                    self._announce(response, call, body)
+                    corrected = extension.corrected(
+                        body, response.body_format, call.name.lower()
+                    )
+                    if corrected is not body:
+                        response.replace_body(corrected)
                 else:
                     self._extend(response, call, environ, body)
             except (ValueError, RecursionError) as error:
@@ -180,13 +184,6 @@ class ExtendedStatus(base.ConfigurableMiddleware):
                     call.name.lower(),
                     type(error).__name__,
                 )
-
-    def _announce(self, response: Response, call: Call, body: bytes) -> None:
-        """Correct the extension's entry in a response."""
-        member = "extensions" if call is Call.EXTENSIONS else "extension"
-        corrected = extension.corrected(body, response.body_format, member)
-        if corrected is not body:
-            response.replace_body(corrected)
 
     def _extend(
         self,
