@@ -92,17 +92,11 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
     values = _values(conf, local)
     url, api_url = values.pop("connection"), values.pop("api_connection")
     cells = values.pop("cell_connection")
-    max_connections = values.pop("max_connections")
-    common = Database(
-        name="",
-        url="",
-        max_connections=max_connections,
-        timeout=values["timeout"],
-    )
-    nova = _nova_database(conf, "database", common)
+    limits = values.pop("max_connections"), values["timeout"]
+    nova = _nova_database(conf, "database", *limits)
     database = _with_url(nova, url)
     api_database = _with_url(
-        _nova_database(conf, "api_database", common), api_url
+        _nova_database(conf, "api_database", *limits), api_url
     )
     if not values["record_source"]:
         is_single = (url and not api_url and not cells) or not api_database
@@ -176,7 +170,7 @@ def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, local: Any) -> Any:
 
 
 def _nova_database(
-    conf: cfg.ConfigOpts, group: str, common: Database
+    conf: cfg.ConfigOpts, group: str, max_connections: int, timeout: float
 ) -> Database:
     """Return the settings in one of Nova's groups; the URL may be empty."""
     if group not in conf or "connection" not in conf[group]:
@@ -199,14 +193,15 @@ def _nova_database(
             ) from None
 
     is_api = group == "api_database"
-    return dataclasses.replace(
-        common,
+    return Database(
         name="API database" if is_api else "instances' database",
         option="api_connection" if is_api else "connection",
         url=value("connection") or "",
         parameters=value("connection_parameters") or "",
         recycle=value("connection_recycle_time", 3600),
         wsrep_sync_wait=value("mysql_wsrep_sync_wait"),
+        max_connections=max_connections,
+        timeout=timeout,
     )
 
 
