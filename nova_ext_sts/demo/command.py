@@ -51,14 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except OSError as error:
         problem = f"Cannot go on: {error}."
-    except _CannotListen as error:
-        problem = f"{error}; choose another address with --host or --port."
     print(f"{PROGRAM}: {problem}", file=sys.stderr)
     return 1
-
-
-class _CannotListen(Exception):
-    """The host or port cannot be used."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,7 +159,10 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
-        raise _CannotListen(f"Cannot listen: {error}") from error
+        sys.exit(
+            f"{PROGRAM}: Cannot listen: {error}; choose another address with "
+            "--host or --port."
+        )
 
 
 def _pipeline(name: str, database: Path) -> WSGIApplication:
