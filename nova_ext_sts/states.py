@@ -98,7 +98,7 @@ POWER_STATES = {
     7: "Suspended",
 }
 
-_STATUSES = {
+_STATUSES: dict[tuple[str | None, str | None], str] = {
     (row.vm_state, row.task_state): row.status
     for row in SPECIFIED_STATUSES + LATER_STATUSES
 }
@@ -109,8 +109,6 @@ def server_status(vm_state: str | None, task_state: str | None) -> str:
 
     A VM state that is in no table gives ``UNKNOWN``, as in Nova.
     """
-    if vm_state is None:
-        return "UNKNOWN"
     return (
         _STATUSES.get((vm_state, task_state))
         or _STATUSES.get((vm_state, None))
