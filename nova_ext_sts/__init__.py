@@ -20,7 +20,5 @@ def __getattr__(name: str) -> Any:
     from nova_ext_sts.middleware import ExtendedStatus
 
     # For paste.deploy: ``filter_factory(global_conf, **local_conf)(app)``.
-    return {
-        "ExtendedStatus": ExtendedStatus,
-        "filter_factory": ExtendedStatus.factory,
-    }[name]
+    is_class = name == "ExtendedStatus"
+    return ExtendedStatus if is_class else ExtendedStatus.factory
