@@ -1,29 +1,18 @@
-"""The database servers of this suite, and the account of each environment.
-
-An environment is a server, what stands in front of it, and a driver.
-"""
+"""The database servers of this suite."""
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import account as accounts
-from tests.support.mysql import MySQL
+from tests.databases.accounts import ACCOUNTS, table
+from tests.databases.mysql import MySQL
 from tests.support.servers import MariaDB, PostgreSQL, Server
+from tests.support.tables import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-#: The distribution of each driver.
-DRIVERS = {
-    "mysql+pymysql": "PyMySQL",
-    "mysql+mysqldb": "mysqlclient",
-    "postgresql+psycopg": "psycopg",
-    "postgresql+psycopg2": "psycopg2-binary",
-}
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -50,21 +39,10 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def account_of(
-    request: pytest.FixtureRequest,
-) -> Callable[[str, str], accounts.Account]:
-    """Return the account of an environment: a server and a driver."""
-
-    def opened(server: str, driver: str) -> accounts.Account:
-        distribution = DRIVERS[driver]
-        name = f"{server}, {distribution} {metadata.version(distribution)}"
-        return accounts.opened(request.config, name)
-
-    return opened
-
-
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter,
 ) -> None:
-    accounts.report(terminalreporter, config)
+    if ACCOUNTS:
+        terminalreporter.section("responses by environment")
+        for line in aligned(table(), words=1):
+            terminalreporter.write_line(line)

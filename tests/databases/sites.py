@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from nova_ext_sts.states import States
+from tests.support.applications import Client, answering, filtered
 from tests.support.cells import Cells
 from tests.support.databases import INSTANCE_MAPPINGS, Database, made
-from tests.support.fleets import Fleet
 from tests.support.readers import Reader
 
 if TYPE_CHECKING:
@@ -20,6 +23,49 @@ if TYPE_CHECKING:
 SOURCES = ("database", "cells")
 #: The most servers that a test asks for.
 SERVERS = 1000
+
+STATES = (
+    States("active", None, 1),
+    States("building", "spawning", 0),
+    States("stopped", "powering-on", 4),
+    States("error", None, None),
+)
+
+
+class Fleet:
+    """A number of servers, with each kind of record in turn."""
+
+    def __init__(self, number: int) -> None:
+        self.records = {
+            f"00000000-0000-4000-8000-{position:012}": states
+            for position, states in enumerate(islice(cycle(STATES), number))
+        }
+        self.ids = list(self.records)
+        #: The list of servers without states, and with all of them.
+        self.plain = _list([{"id": server} for server in self.ids])
+        self.extended = _list(
+            [
+                {"id": server}
+                | {f"OS-EXT-STS:{k}": v for k, v in states._asdict().items()}
+                for server, states in self.records.items()
+            ]
+        )
+
+    def insert(self, *databases: Database) -> None:
+        """Spread the servers' records over databases."""
+        for position, database in enumerate(databases):
+            database.insert_instances(
+                (server, *self.records[server])
+                for server in self.ids[position :: len(databases)]
+            )
+
+    def client(self, **options: Any) -> Client:
+        """Return a client of the API behind the filter."""
+        return filtered(answering(self.plain), **options)
+
+
+def _list(servers: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"servers": servers}).encode()
 
 
 class Site(contextlib.ExitStack):

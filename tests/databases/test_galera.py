@@ -11,13 +11,9 @@ import pytest
 from oslo_config import cfg
 
 from nova_ext_sts.states import States
+from tests.databases.accounts import MYSQL, account_of
+from tests.databases.clusters import Galera, Garbd, HAProxy, checked
 from tests.support.cells import source
-from tests.support.clusters import (
-    Galera,
-    Garbd,
-    HAProxy,
-    checked,
-)
 from tests.support.databases import Database, made
 from tests.support.lookups import (
     EXTENDED,
@@ -33,11 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.account import Account
-    from tests.support.applications import Response
-
     NewProxy = Callable[..., HAProxy]
-    AccountOf = Callable[[str, str], Account]
 
 TIMEOUT = 2.0
 #: Requests per second, and how many are made.
@@ -50,14 +42,6 @@ KILL = 200
 RUNNING = (
     "SELECT id FROM information_schema.processlist "
     "WHERE info LIKE '%instances%' AND id <> CONNECTION_ID()"
-)
-
-DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
-
-TIMEOUTS = ("timeout connect 1s", "timeout client 1h", "timeout server 1h")
-CHECKS = (
-    "default-server check inter 1s fall 2 rise 1 "
-    "on-marked-down shutdown-sessions"
 )
 
 
@@ -75,16 +59,17 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="module")
 def members() -> Iterator[Cluster]:
-    with contextlib.ExitStack() as stack:
-        founder = stack.enter_context(Galera())
-        frail = stack.enter_context(Galera(founder))
-        stack.enter_context(Garbd(founder))
+    with (
+        Galera() as founder,
+        Galera(founder.group_address) as frail,
+        Garbd(founder),
+    ):
         yield Cluster(founder, frail)
 
 
 @pytest.fixture
 def cluster(members: Cluster) -> Cluster:
-    if not members.frail.is_running:
+    if not members.frail.process:
         members.frail.start()
     wait_until(members.is_whole, PATIENCE)
     return members
@@ -102,13 +87,12 @@ def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
 def proxied() -> Iterator[NewProxy]:
     """Start HAProxy, with lines of its configuration."""
     with contextlib.ExitStack() as stack:
-        yield lambda *lines: stack.enter_context(HAProxy(*TIMEOUTS, *lines))
+        yield lambda *lines: stack.enter_context(HAProxy(*lines))
 
 
 def balanced(cluster: Cluster) -> list[str]:
     """Return the configuration where both nodes serve."""
     return [
-        CHECKS,
         "balance roundrobin",
         # A refused connection is made to another server at once.
         "option redispatch 1",
@@ -120,7 +104,6 @@ def balanced(cluster: Cluster) -> list[str]:
 def in_reserve(cluster: Cluster) -> list[str]:
     """Return the configuration where one node serves, and one waits."""
     return [
-        CHECKS,
         # The first refused connection marks a server down: before, no
         # connection goes to the one in reserve.
         "default-server observe layer4 error-limit 1 on-error mark-down",
@@ -147,7 +130,6 @@ def test_killed_node_costs_few_states(
     cluster: Cluster,
     database: Database,
     proxied: NewProxy,
-    account_of: AccountOf,
 ) -> None:
     database.reach(driver, proxied(*configuration(cluster)).port)
     client = client_of(database, timeout=TIMEOUT)
@@ -161,20 +143,19 @@ def test_killed_node_costs_few_states(
             time.sleep(max(0.0, began + number / RATE - time.monotonic()))
             if number == KILL:
                 threads.submit(cluster.frail.kill)
-            futures.append(threads.submit(account.get, client.get_list))
+            futures.append(threads.submit(account.get, client))
     bodies = [future.result().body for future in futures]
     assert set(bodies) <= {EXTENDED, LIST}
     assert LIST not in bodies[: KILL - 5] + bodies[KILL + lost :]
     assert account.slowest < TIMEOUT + LATE
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", MYSQL)
 def test_query_is_retried_where_another_node_answers(
     driver: str,
     cluster: Cluster,
     database: Database,
     proxied: NewProxy,
-    account_of: AccountOf,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A node that refuses queries answers 1047, on open connections too."""
@@ -182,15 +163,14 @@ def test_query_is_retried_where_another_node_answers(
     database.reach(driver, proxy.port)
     client = client_of(database, max_connections=1)
     account = account_of("Galera, HAProxy balanced", driver)
-    assert account.get(client.get_list).body == EXTENDED
+    assert account.get(client).body == EXTENDED
     before = proxy.count("stot")
     # Each node in turn, as it has the connection.
     for node in (cluster.frail, cluster.founder) * 2:
         # As one without its cluster does.
         with node.setting("wsrep_reject_queries", "ALL", "NONE"):
             for _ in range(5):
-                response = account.get(client.get_list)
-                assert response.body == EXTENDED
+                assert account.get(client).body == EXTENDED
     assert proxy.count("stot") - before >= 3
     assert not caplog.records
 
@@ -199,7 +179,6 @@ def test_node_without_its_cluster_is_left(
     cluster: Cluster,
     database: Database,
     proxied: NewProxy,
-    account_of: AccountOf,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It accepts connections: HAProxy must check its state."""
@@ -208,7 +187,6 @@ def test_node_without_its_cluster_is_left(
     account = account_of("Galera, a node without its cluster", driver)
     with checked(frail) as port:
         proxy = proxied(
-            CHECKS,
             "option httpchk",
             f"server frail 127.0.0.1:{frail.port} port {port}",
             f"server founder 127.0.0.1:{founder.port} no-check backup",
@@ -217,7 +195,7 @@ def test_node_without_its_cluster_is_left(
         client = client_of(database, timeout=TIMEOUT)
 
         def has_states() -> bool:
-            body = account.get(client.get_list).body
+            body = account.get(client).body
             assert body in (EXTENDED, LIST)
             return body == EXTENDED
 
@@ -240,13 +218,12 @@ def test_node_without_its_cluster_is_left(
     assert len(caplog.records) in (0, 2)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", MYSQL)
 def test_idle_connections_that_were_cut_cost_nothing(
     driver: str,
     cluster: Cluster,
     database: Database,
     proxied: NewProxy,
-    account_of: AccountOf,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     proxy = proxied(*balanced(cluster), "timeout client 1s")
@@ -256,16 +233,13 @@ def test_idle_connections_that_were_cut_cost_nothing(
     client = client_of(database)
     account = account_of("Galera, HAProxy balanced", driver)
 
-    def ask(_: int = 0) -> Response:
-        return account.get(client.get_list)
-
     for _ in range(2):
         with ThreadPoolExecutor(10) as threads:
-            responses = list(threads.map(ask, range(10)))
+            responses = list(threads.map(account.get, [client] * 10))
         assert {response.body for response in responses} == {EXTENDED}
         assert proxy.count("scur") > 1
         wait_until(lambda: not proxy.count("scur"))
-    assert ask().body == EXTENDED
+    assert account.get(client).body == EXTENDED
     assert not caplog.records
 
 

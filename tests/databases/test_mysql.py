@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from oslo_upgradecheck.upgradecheck import Code
 
-from tests.databases.sites import SOURCES, Site
+from tests.databases.accounts import MYSQL, Account, account_of
+from tests.databases.mysql import MySQLRouter, SharingMySQLRouter
+from tests.databases.sites import SOURCES, Fleet, Site
 from tests.support.checks import upgrade_check
-from tests.support.fleets import Fleet
 from tests.support.lookups import (
     EXTENDED,
     LIST,
@@ -22,19 +23,17 @@ from tests.support.lookups import (
     locked,
     wait_until,
 )
-from tests.support.mysql import MySQLRouter
 from tests.support.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.account import Account
+    from tests.databases.mysql import MySQL
     from tests.support.databases import Database
-    from tests.support.mysql import MySQL
     from tests.support.servers import Server
 
-DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
+pytestmark = pytest.mark.parametrize("driver", MYSQL)
 
 
 @pytest.fixture(scope="module", params=("server", "router", "sharing router"))
@@ -46,22 +45,13 @@ def front(
     To a router that does not share sessions, TLS is a stream of bytes:
     without it, the router reads the packets and numbers them anew.
     """
-    if request.param == "server":
-        yield mysql
-        return
-    router = (
-        MySQLRouter(mysql_without_tls)
-        if request.param == "router"
-        else MySQLRouter(mysql, sharing=True)
-    )
-    with router:
-        yield router
-
-
-@pytest.fixture(scope="module")
-def server(front: Server) -> Server:
-    """The one that has the databases."""
-    return front.server if isinstance(front, MySQLRouter) else front
+    with contextlib.ExitStack() as stack:
+        if request.param == "server":
+            yield mysql
+        elif request.param == "router":
+            yield stack.enter_context(MySQLRouter(mysql_without_tls))
+        else:
+            yield stack.enter_context(SharingMySQLRouter(mysql))
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +71,8 @@ def database(site: Site, driver: str) -> Database:
     return database
 
 
-@pytest.fixture(params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
-def account(
-    front: Server,
-    driver: str,
-    account_of: Callable[[str, str], Account],
-) -> Account:
+def account(front: Server, driver: str) -> Account:
     return account_of(str(front), driver)
 
 
@@ -109,8 +89,7 @@ def test_every_server_has_its_states(
     fleet = Fleet(number)
     client = fleet.client(**site.options(source, driver))
     for _ in range(10):
-        response = account.get(client.get_list)
-        assert response.body == fleet.extended
+        assert account.get(client).body == fleet.extended
     assert not caplog.records
 
 
@@ -139,20 +118,15 @@ def test_user_has_its_privileges_by_a_default_role(
     connection = url.render_as_string(hide_password=False)
     fleet = Fleet(20)
     client = fleet.client(connection=connection)
-    response = account.get(client.get_list)
-    assert response.body == fleet.extended
+    assert account.get(client).body == fleet.extended
     checks = upgrade_check(tmp_path, connection=connection)
     assert checks["Databases"].result is Code.SUCCESS
     user.drop()
     role.drop()
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
 def test_password_is_sent_without_tls_and_with_a_cold_cache(
-    mysql_without_tls: Server,
-    driver: str,
-    account_of: Callable[[str, str], Account],
-    tmp_path: Path,
+    mysql_without_tls: Server, driver: str, tmp_path: Path
 ) -> None:
     account = account_of(f"{mysql_without_tls} without TLS", driver)
     with Site(mysql_without_tls, tmp_path) as site:
@@ -160,8 +134,7 @@ def test_password_is_sent_without_tls_and_with_a_cold_cache(
         for source in SOURCES:
             site.database.execute("FLUSH PRIVILEGES")
             client = fleet.client(**site.options(source, driver))
-            response = account.get(client.get_list)
-            assert response.body == fleet.extended
+            assert account.get(client).body == fleet.extended
         with site.database.connect() as connection:
             types = connection.execute(
                 sa.text(
@@ -192,59 +165,57 @@ def slow(database: Database) -> contextlib.AbstractContextManager[None]:
 
 @pytest.mark.parametrize("late", [locked, slow])
 def test_server_ends_a_statement_that_takes_too_long(
-    front: Server,
     database: Database,
     late: Callable[[Database], contextlib.AbstractContextManager[None]],
 ) -> None:
     client = client_of(database, timeout=1)
     with late(database):
-        before = ended_statements(front)
+        before = ended_statements(database)
         assert get_in_time(client, 1).body == LIST
-        wait_until(lambda: ended_statements(front) > before)
+        wait_until(lambda: ended_statements(database) > before)
 
 
-def ended_statements(server: Server) -> int:
+def ended_statements(database: Database) -> int:
     """Return how many statements the server ended for their duration."""
-    engine = sa.create_engine(server.url, poolclass=sa.pool.NullPool)
-    name = "Max_execution_time_exceeded"
-    with engine.connect() as connection:
-        rows = connection.execute(sa.text(f"SHOW GLOBAL STATUS LIKE '{name}'"))
-        return int(rows.one()[1])
+    query = "SHOW GLOBAL STATUS LIKE 'Max_execution_time_exceeded'"
+    with database.connect() as connection:
+        return int(connection.execute(sa.text(query)).one()[1])
 
 
-def killed(database: Database, _server: Server) -> None:
-    end_connections(database)
-
-
-def restarted(_database: Database, server: Server) -> None:
+def restarted(_: Database, server: Server) -> None:
     server.stop()
     server.start()
 
 
-def crashed(_database: Database, server: Server) -> None:
-    server.kill()
-    server.start()
+def crashed(_: Database, server: Server) -> None:
+    with server.killed():
+        pass
 
 
-def left_idle(database: Database, _server: Server) -> None:
+def killed(database: Database, _: Server) -> None:
+    end_connections(database)
+
+
+def left_idle(database: Database, _: Server) -> None:
     """Wait until the server has ended the connections for being idle."""
     wait_until(lambda: not connections_of(database))
 
 
 @pytest.mark.parametrize("end", [killed, restarted, crashed, left_idle])
 def test_pooled_connections_end(
-    server: Server,
+    front: Server,
     database: Database,
     end: Callable[[Database, Server], None],
     account: Account,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    server = front.server if isinstance(front, MySQLRouter) else front
     limit = 1 if end is left_idle else 600
     database.execute(f"SET GLOBAL wait_timeout = {limit}")
     client = client_of(database)
-    assert account.get(client.get_list).body == EXTENDED
+    assert account.get(client).body == EXTENDED
     end(database, server)
     database.execute("SET GLOBAL wait_timeout = 600")
     for _ in range(5):
-        assert account.get(client.get_list).body == EXTENDED
+        assert account.get(client).body == EXTENDED
     assert not caplog.records

@@ -1,24 +1,21 @@
-"""TLS to each database system, with each driver.
-
-The table says which servers the URLs accept; the documentation has those that
-accept only the right one.
-"""
+"""TLS to each database system, with each driver."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
 
 from nova_ext_sts.settings import ConfigurationError
-from tests.databases.certificates import HOST, OTHER_HOST, Certificates
-from tests.databases.sites import Site
+from tests.databases.accounts import POSTGRESQL, account_of
+from tests.databases.mysql import MySQL
+from tests.databases.sites import Fleet, Site
 from tests.support.checks import upgrade_check
-from tests.support.fleets import Fleet
-from tests.support.mysql import MySQL
 from tests.support.proxies import Proxy
 from tests.support.servers import MariaDB, PostgreSQL
 
@@ -26,32 +23,54 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.account import Account
     from tests.support.servers import Server
+
+    SiteOn = Callable[..., Site]
+
+#: The only name that the server's certificate holds, and another one of the
+#: same machine.
+HOST, OTHER_HOST = ("127.0.0.1", "127.0.0.2")
 
 RIGHT, WRONG_CA, WRONG_NAME = ("right", "wrong CA", "wrong name")
 
-#: By driver: the parameters of the URL, and the wrong servers to which they
-#: let the driver connect. The first are those to use.
-PARAMETERS: dict[str, dict[str, set[str]]] = {
-    "mysql+pymysql": {
-        "ssl_ca={ca}": set(),
-        "ssl_ca={ca}&ssl_check_hostname=false": {WRONG_NAME},
-    },
-    "mysql+mysqldb": {
-        "ssl_ca={ca}&ssl_mode=VERIFY_IDENTITY": set(),
-        "ssl_ca={ca}": {WRONG_NAME},
-    },
-    "postgresql+psycopg": {
-        "sslmode=verify-full&sslrootcert={ca}": set(),
-        "sslmode=verify-ca&sslrootcert={ca}": {WRONG_NAME},
-        "sslmode=require": {WRONG_CA, WRONG_NAME},
-    },
-}
-PARAMETERS["postgresql+psycopg2"] = PARAMETERS["postgresql+psycopg"]
-
-#: PostgreSQL's question whether the server has TLS.
-SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+#: Parameters of a URL, and the wrong servers to which they let a driver
+#: connect. The documentation has those that let it connect to none.
+LIKE_MYSQL: tuple[type[Server], ...] = (MariaDB, MySQL)
+URLS = (
+    (
+        LIKE_MYSQL,
+        ("mysql+pymysql",),
+        {
+            "ssl_ca={ca}": (),
+            "ssl_ca={ca}&ssl_check_hostname=false": (WRONG_NAME,),
+        },
+    ),
+    (
+        LIKE_MYSQL,
+        ("mysql+mysqldb",),
+        {
+            "ssl_ca={ca}&ssl_mode=VERIFY_IDENTITY": (),
+            "ssl_ca={ca}": (WRONG_NAME,),
+        },
+    ),
+    (
+        (PostgreSQL,),
+        POSTGRESQL,
+        {
+            "sslmode=verify-full&sslrootcert={ca}": (),
+            "sslmode=verify-ca&sslrootcert={ca}": (WRONG_NAME,),
+            "sslmode=require": (WRONG_CA, WRONG_NAME),
+        },
+    ),
+)
+ROWS = [
+    (kind, driver, parameters, accepted)
+    for kinds, drivers, urls in URLS
+    for kind in kinds
+    for driver in drivers
+    for parameters, accepted in urls.items()
+]
+VERIFYING = [row[:3] for row in ROWS if not row[3]]
 
 #: The servers, and the fixtures with the same one without TLS.
 WITHOUT_TLS = {
@@ -62,10 +81,10 @@ WITHOUT_TLS = {
 #: Each finds its files from the directory of its data.
 OPTIONS: dict[type[Server], tuple[str, ...]] = {
     PostgreSQL: (
-        "ssl=on",
-        "ssl_cert_file=../server.pem",
-        "ssl_key_file=../server.key",
-        f"listen_addresses={HOST},{OTHER_HOST}",
+        "--ssl=on",
+        "--ssl_cert_file=../server.pem",
+        "--ssl_key_file=../server.key",
+        f"--listen_addresses={HOST},{OTHER_HOST}",
     ),
     MariaDB: (
         "--ssl-cert=../server.pem",
@@ -75,33 +94,47 @@ OPTIONS: dict[type[Server], tuple[str, ...]] = {
 }
 OPTIONS[MySQL] = OPTIONS[MariaDB]
 
-ROWS = [
-    (kind, driver, parameters)
-    for kind in WITHOUT_TLS
-    for driver in PARAMETERS
-    if driver.startswith("postgresql") == (kind is PostgreSQL)
-    for parameters in PARAMETERS[driver]
-]
-VERIFYING = [row for row in ROWS if not PARAMETERS[row[1]][row[2]]]
+#: PostgreSQL's question whether the server has TLS.
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a server's certificate, its authority's, and another authority's.
+
+    Each has its key beside it.
+    """
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    directory = tmp_path_factory.mktemp("certificates")
+    of_server = (
+        "-CA authority.pem -CAkey authority.key "
+        f"-addext subjectAltName=IP:{HOST} "
+        "-addext basicConstraints=critical,CA:FALSE"
+    )
+    kinds = {"authority": "", "other": "", "server": of_server}
+    for name, options in kinds.items():
+        command = (
+            "openssl req -x509 -newkey rsa:2048 -nodes -days 2 "
+            f"-subj /CN={name} -keyout {name}.key -out {name}.pem {options}"
+        )
+        subprocess.run(
+            command.split(), cwd=directory, check=True, capture_output=True
+        )
+    return directory
 
 
 @pytest.fixture(scope="module")
 def site_on(
-    certificates: Certificates,
+    certificates: Path,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[[type[Server], bool], Site]]:
+) -> Iterator[SiteOn]:
     """Return the site on a kind of server, with TLS or without."""
+    files = [certificates / "server.pem", certificates / "server.key"]
     with contextlib.ExitStack() as stack:
 
-        @functools.cache
         def site(kind: type[Server], tls: bool) -> Site:
-            files = (certificates.certificate, certificates.key)
             server: Server = (
                 stack.enter_context(kind(*OPTIONS[kind], files=files))
                 if tls
@@ -110,35 +143,31 @@ def site_on(
             directory = tmp_path_factory.mktemp("site")
             return stack.enter_context(Site(server, directory))
 
-        yield site
+        yield functools.cache(site)
 
 
 @pytest.mark.parametrize("situation", [RIGHT, WRONG_CA, WRONG_NAME])
-@pytest.mark.parametrize(("kind", "driver", "parameters"), ROWS)
+@pytest.mark.parametrize(("kind", "driver", "parameters", "accepted"), ROWS)
 def test_certificate_is_verified(
-    site_on: Callable[[type[Server], bool], Site],
-    certificates: Certificates,
+    site_on: SiteOn,
+    certificates: Path,
     kind: type[Server],
     driver: str,
     parameters: str,
+    accepted: tuple[str, ...],
     situation: str,
-    account_of: Callable[[str, str], Account],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ca = (
-        certificates.other_authority
-        if situation == WRONG_CA
-        else certificates.authority
-    )
+    name = "other.pem" if situation == WRONG_CA else "authority.pem"
     host = OTHER_HOST if situation == WRONG_NAME else HOST
     site = site_on(kind, True)
     fleet = Fleet(20)
     url = site.url(site.database, driver, host=host)
-    client = fleet.client(connection=f"{url}?{parameters.format(ca=ca)}")
-    if situation in {RIGHT, *PARAMETERS[driver][parameters]}:
+    with_ca = parameters.format(ca=certificates / name)
+    client = fleet.client(connection=f"{url}?{with_ca}")
+    if situation in (RIGHT, *accepted):
         account = account_of(f"{site.server} with TLS", driver)
-        response = account.get(client.get_list)
-        assert response.body == fleet.extended
+        assert account.get(client).body == fleet.extended
         assert not caplog.records
     else:
         assert client.get_list().body == fleet.plain
@@ -148,8 +177,8 @@ def test_certificate_is_verified(
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
 def test_server_without_tls_learns_no_password(
-    site_on: Callable[[type[Server], bool], Site],
-    certificates: Certificates,
+    site_on: SiteOn,
+    certificates: Path,
     kind: type[Server],
     driver: str,
     parameters: str,
@@ -160,26 +189,25 @@ def test_server_without_tls_learns_no_password(
     fleet = Fleet(1)
     with contextlib.closing(Proxy((HOST, site.server.port))) as proxy:
         url = site.url(site.database, driver, port=proxy.port)
-        with_ca = parameters.format(ca=certificates.authority)
+        with_ca = parameters.format(ca=certificates / "authority.pem")
         client = fleet.client(connection=f"{url}?{with_ca}")
         assert client.get_list().body == fleet.plain
         assert proxy.received in ([], [SSL_REQUEST])
 
 
 def test_mysqlclient_insists_on_tls_with_ssl_mode_only(
-    site_on: Callable[[type[Server], bool], Site], certificates: Certificates
+    site_on: SiteOn, certificates: Path
 ) -> None:
     site = site_on(MariaDB, False)
     url = site.url(site.database, "mysql+mysqldb")
     fleet = Fleet(1)
-    client = fleet.client(connection=f"{url}?ssl_ca={certificates.authority}")
-    assert client.get_list().body == fleet.extended
+    url = f"{url}?ssl_ca={certificates}/authority.pem"
+    assert fleet.client(connection=url).get_list().body == fleet.extended
 
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
 def test_missing_file_is_named(
-    site_on: Callable[[type[Server], bool], Site],
-    certificates: Certificates,
+    site_on: SiteOn,
     kind: type[Server],
     driver: str,
     parameters: str,
@@ -187,15 +215,13 @@ def test_missing_file_is_named(
     tmp_path: Path,
 ) -> None:
     site = site_on(kind, True)
+    missing = f"{tmp_path}/missing.pem"
     url = site.url(site.database, driver)
-    url = f"{url}?{parameters.format(ca=certificates.missing)}"
+    url = f"{url}?{parameters.format(ca=missing)}"
     try:
         Fleet(1).client(connection=url).get_list()
         said = caplog.text
     except ConfigurationError as error:
         said = str(error)
-    assert str(certificates.missing) in said
-    checks = upgrade_check(tmp_path, connection=url)
-    assert str(certificates.missing) in "".join(
-        check.details for check in checks.values()
-    )
+    assert missing in said
+    assert missing in str(upgrade_check(tmp_path, connection=url))

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.databases.sites import SOURCES, Site
-from tests.support.fleets import Fleet
+from tests.databases.accounts import MYSQL, account_of
+from tests.databases.sites import SOURCES, Fleet, Site
 from tests.support.proxies import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tests.support.account import Account
     from tests.support.servers import Server
 
-DRIVERS = ("mysql+pymysql", "mysql+mysqldb")
 #: As each server announces itself, and as ProxySQL does.
 VERSIONS = ("9.7.4", "5.5.5-10.11.6-MariaDB", "8.0.11", "5.5.30")
 
@@ -54,7 +52,7 @@ def site(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", MYSQL)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_proxy_announces_another_version(
     server: Server,
@@ -62,7 +60,6 @@ def test_proxy_announces_another_version(
     version: str,
     driver: str,
     source: str,
-    account_of: Callable[[str, str], Account],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     account = account_of(f"{server} as {version}", driver)
@@ -73,8 +70,7 @@ def test_proxy_announces_another_version(
         options = site.options(source, driver, port=proxy.port)
         client = fleet.client(**options)
         for _ in range(3):
-            response = account.get(client.get_list)
-            assert response.body == fleet.extended
+            assert account.get(client).body == fleet.extended
         settings = [
             statement
             for statement in proxy.statements

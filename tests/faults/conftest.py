@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.databases import Database, made
-from tests.support.servers import KINDS, Server
+from tests.support.servers import MariaDB, PostgreSQL, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +25,12 @@ DRIVERS = (
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, Server]]:
     """One server of each kind, which the tests share in turn."""
-    with contextlib.ExitStack() as stack:
-        yield {
-            kind: stack.enter_context(server())
-            for kind, server in KINDS.items()
-        }
+    with MariaDB() as mariadb, PostgreSQL() as postgresql:
+        yield {"mysql": mariadb, "postgresql": postgresql}
 
 
 @pytest.fixture(params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
-    """Each driver in turn."""
     name: str = request.param
     return name
 
@@ -51,8 +46,7 @@ def database(
     server: Server, driver: str, tmp_path: Path
 ) -> Iterator[Database]:
     """A database on that server, whose URL is the driver's."""
-    system = driver.partition("+")[0]
-    with made(system, tmp_path, server.url) as database:
+    with made(driver.partition("+")[0], tmp_path, server.url) as database:
         database.reach(driver, server.port)
         yield database
 

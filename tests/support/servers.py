@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import getpass
 import os
@@ -29,33 +28,56 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 
 
-class Server(abc.ABC):
+class Server:
     """A server on a free port, with its files in a new directory.
 
-    Where its binary is missing, the test is skipped.
+    Where its binary is missing, the test is skipped. The words of its command
+    lines, its configuration and its URL are formatted with ``self``.
 
-    :param options: of the server, besides those that it needs here
+    :param options: appended to the command line
     :param files: copied into its directory, to be read by it alone
     """
 
+    #: What makes its data, and what runs it.
+    initialize = ""
+    command: str
+    #: The text of ``server.conf``.
+    configuration = ""
+    #: The administrator's, for SQLAlchemy.
+    address = "mysql+pymysql://root@127.0.0.1:{self.port}"
     #: Where the binaries of Debian's packages are, if not on the path.
     places: Sequence[str] = ("/usr/sbin",)
+    #: The user of Debian's package, if the server refuses to run as root.
+    package_user = ""
 
     def __init__(self, *options: str, files: Sequence[Path] = ()) -> None:
-        self._options = options
+        self.options = options
         self.port = free_port()
         self.version = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.user = getpass.getuser()
+        if self.package_user and os.geteuid() == 0:
+            self.user = self.package_user
         self.directory = Path(
-            tempfile.mkdtemp(prefix="nova-ext-sts-", dir=self.parent)
+            tempfile.mkdtemp(prefix="nova-ext-sts-", dir=self.root / "tmp")
         )
         try:
             for file in files:
                 shutil.copy(file, self.directory)
-                (self.directory / file.name).chmod(0o600)
-            for path in (self.directory, *self.directory.iterdir()):
+            text = self.configuration.format(self=self)
+            (self.directory / "server.conf").write_text(text)
+            for path in self.directory.iterdir():
+                path.chmod(0o600)
                 shutil.chown(path, self.user)
-            self._initialize()
+            shutil.chown(self.directory, self.user)
+            if self.initialize:
+                subprocess.run(
+                    self._words(self.initialize),
+                    stdin=subprocess.DEVNULL,
+                    user=self.user,
+                    cwd=self.directory,
+                    check=True,
+                )
             self.start()
         except BaseException:
             self.close()
@@ -71,60 +93,45 @@ class Server(abc.ABC):
         return f"{type(self).__name__} {self.version}"
 
     @property
-    def user(self) -> str:
-        """The user of the server's process and files."""
-        return getpass.getuser()
+    def root(self) -> Path:
+        """The root directory of the server's process."""
+        return Path("/")
 
     @property
-    def parent(self) -> Path:
-        """Where the new directory is made."""
-        return Path(tempfile.gettempdir())
+    def inside(self) -> Path:
+        """The server's directory as its process sees it."""
+        return "/" / self.directory.relative_to(self.root)
 
     @property
     def url(self) -> sa.engine.URL:
-        """The administrator's, for SQLAlchemy."""
-        return sa.engine.make_url(
-            f"mysql+pymysql://root@127.0.0.1:{self.port}"
-        )
-
-    @abc.abstractmethod
-    def _initialize(self) -> None:
-        """Write the server's files into its directory."""
-
-    @abc.abstractmethod
-    def _command(self) -> Sequence[str]:
-        """Return the command that runs the server."""
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None
+        return sa.engine.make_url(self.address.format(self=self))
 
     def start(self) -> None:
-        command = self._command()
-        with (self.directory / "output").open("ab") as output:
-            self._process = process = subprocess.Popen(
-                [self._binary(command[0]), *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # An interrupted test ends it, not the terminal.
-                start_new_session=True,
-                user=self.user,
-                cwd=self.directory,
-            )
+        # What it writes is shown by pytest, if a test fails.
+        self.process = process = subprocess.Popen(
+            [*self._words(self.command), *self.options],
+            stdin=subprocess.DEVNULL,
+            # An interrupted test ends it, not the terminal.
+            start_new_session=True,
+            user=self.user,
+            cwd=self.directory,
+        )
 
         def is_ready() -> bool:
             assert process.poll() is None
             with contextlib.suppress(OSError, sa.exc.OperationalError):
-                self.version = self._connect()
+                self.connect_once()
                 return True
             return False
 
-        try:
-            wait_until(is_ready, PATIENCE)
-        except AssertionError:
-            print((self.directory / "output").read_text())
-            raise
+        wait_until(is_ready, PATIENCE)
+
+    def connect_once(self) -> None:
+        """Connect, to see whether it is ready; note its version."""
+        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            numbers = connection.dialect.server_version_info or ()
+            self.version = ".".join(map(str, numbers[:3]))
 
     def kill(self) -> None:
         """End it at once, as the kernel does when memory is short."""
@@ -160,22 +167,22 @@ class Server(abc.ABC):
             self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        if self._process:
+        if self.process:
             self.kill()
         shutil.rmtree(self.directory)
 
     def _end(self, number: signal.Signals) -> None:
-        assert self._process
+        assert self.process
         processes = self._signal(number)
-        self._process.wait(PATIENCE)
-        self._process = None
+        self.process.wait(PATIENCE)
+        self.process = None
         # Those of PostgreSQL's that live on keep another server from starting.
         wait_until(lambda: not any(map(is_alive, processes)), PATIENCE)
 
     def _signal(self, number: signal.Signals) -> Sequence[int]:
         """Send a signal to all processes of the server, and return them."""
-        assert self._process
-        main = self._process.pid
+        assert self.process
+        main = self.process.pid
         processes = [main]
         # A backend of PostgreSQL's leads a process group of its own.
         with contextlib.suppress(OSError):
@@ -187,30 +194,15 @@ class Server(abc.ABC):
                 os.kill(process, number)
         return processes
 
-    def _connect(self) -> str:
-        """Connect once, to see whether it is ready; return its version."""
-        engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
-        with engine.connect() as connection:
-            numbers = connection.dialect.server_version_info or ()
-            return ".".join(map(str, numbers[:3]))
-
-    def _run(self, *command: str) -> None:
-        done = subprocess.run(
-            [self._binary(command[0]), *command[1:]],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            user=self.user,
-            cwd=self.directory,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout.decode()
-
-    def _binary(self, name: str) -> str:
+    def _words(self, command: str) -> list[str]:
+        words = [word.format(self=self) for word in command.split()]
+        if self.root != Path("/"):
+            words = ["chroot", str(self.root), *words]
         path = os.pathsep.join([*self.places, os.environ["PATH"]])
-        found = shutil.which(name, path=path)
+        found = shutil.which(words[0], path=path)
         if not found:
-            pytest.skip(f"{name} is not installed")
-        return found
+            pytest.skip(f"{words[0]} is not installed")
+        return [found, *words[1:]]
 
 
 def is_alive(process: int) -> bool:
@@ -228,71 +220,34 @@ def free_port() -> int:
 
 
 class MariaDB(Server):
-    def _initialize(self) -> None:
-        self._run(
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={self.directory}/data",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        )
-
-    def _command(self) -> Sequence[str]:
-        return [
-            "mariadbd",
-            "--no-defaults",
-            f"--user={self.user}",
-            f"--datadir={self.directory}/data",
-            f"--socket={self.directory}/socket",
-            f"--pid-file={self.directory}/pid",
-            "--bind-address=127.0.0.1",
-            f"--port={self.port}",
-            "--character-set-server=utf8mb4",
-            # What it holds need only outlive its own process.
-            "--innodb-flush-log-at-trx-commit=2",
-            *self._options,
-        ]
+    initialize = """
+        mariadb-install-db --no-defaults --datadir={self.directory}/data
+        --auth-root-authentication-method=normal --skip-test-db
+    """
+    # What it holds need only outlive its own process.
+    command = """
+        mariadbd --no-defaults --user={self.user}
+        --datadir={self.directory}/data --socket={self.directory}/socket
+        --pid-file={self.directory}/pid
+        --bind-address=127.0.0.1 --port={self.port}
+        --character-set-server=utf8mb4
+        --innodb-flush-log-at-trx-commit=2
+    """
 
 
 class PostgreSQL(Server):
-    """Its options are written ``name=value``."""
-
+    initialize = """
+        initdb --username=postgres --auth=trust --encoding=UTF8 --no-sync
+        --pgdata={self.directory}/data
+    """
+    command = """
+        postgres -D {self.directory}/data
+        --unix_socket_directories={self.directory}
+        --listen_addresses=127.0.0.1 --port={self.port} --fsync=off
+    """
+    address = (
+        "postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        "?connect_timeout=5"
+    )
     places = tuple(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-
-    @property
-    def user(self) -> str:
-        # It refuses to run as root; Debian's package makes this user.
-        return "postgres" if os.geteuid() == 0 else super().user
-
-    @property
-    def url(self) -> sa.engine.URL:
-        return sa.engine.make_url(
-            "postgresql+psycopg://postgres@127.0.0.1:"
-            f"{self.port}/postgres?connect_timeout=5"
-        )
-
-    def _initialize(self) -> None:
-        self._run(
-            "initdb",
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-sync",
-            f"--pgdata={self.directory}/data",
-        )
-
-    def _command(self) -> Sequence[str]:
-        options = (
-            f"unix_socket_directories={self.directory}",
-            "listen_addresses=127.0.0.1",
-            f"port={self.port}",
-            "fsync=off",
-            *self._options,
-        )
-        return [
-            *("postgres", "-D", f"{self.directory}/data"),
-            *(word for option in options for word in ("-c", option)),
-        ]
-
-
-KINDS: dict[str, type[Server]] = {"mysql": MariaDB, "postgresql": PostgreSQL}
+    package_user = "postgres"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
+import shutil
 import socket
 import threading
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +19,9 @@ from tests.support.servers import MariaDB, Server, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import sqlalchemy as sa
-
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
-GROUP = "nova-ext-sts"
+#: A real-time priority takes a privilege.
+PRIORITY = "gcomm.thread_prio=other:0"
 
 #: Of a node: whether it is ready, and how many members its group has.
 STATUS = (
@@ -36,41 +34,37 @@ STATUS = (
 class Galera(MariaDB):
     """One node; the first one founds the cluster.
 
-    :param peers: nodes to join
+    :param peer: the group's address of a node to join
     """
 
-    def __init__(self, *peers: Galera) -> None:
+    command = f"""
+        {MariaDB.command}
+        --wsrep-on=ON --wsrep-provider={PROVIDER}
+        --wsrep-cluster-name=nova-ext-sts
+        --wsrep-cluster-address=gcomm://{{self.peer}}
+        --wsrep-node-address=127.0.0.1 --wsrep-sst-method=rsync
+        --wsrep-sst-receive-address=127.0.0.1:{{self.sst_port}}
+        --wsrep-provider-options={{self.provider_options}}
+        --binlog-format=ROW --innodb-autoinc-lock-mode=2
+        --innodb-buffer-pool-size=32M --innodb-log-file-size=8M
+    """
+    # The script that copies a node's files refuses to run as root.
+    package_user = "mysql"
+
+    def __init__(self, peer: str = "") -> None:
         if not PROVIDER.exists():
             pytest.skip("galera-4 is not installed")
         # A node that joins copies the files of another one with it.
-        self._binary("rsync")
-        self.address = f"127.0.0.1:{free_port()}"
-        provider = {
-            "gmcast.listen_addr": f"tcp://{self.address}",
-            "ist.recv_addr": f"127.0.0.1:{free_port()}",
-            # A real-time priority takes a privilege.
-            "gcomm.thread_prio": "other:0",
-            "gcache.size": "8M",
-        }
-        super().__init__(
-            "--wsrep-on=ON",
-            f"--wsrep-provider={PROVIDER}",
-            f"--wsrep-cluster-name={GROUP}",
-            f"--wsrep-cluster-address={group_of(peers)}",
-            "--wsrep-node-address=127.0.0.1",
-            "--wsrep-sst-method=rsync",
-            f"--wsrep-sst-receive-address=127.0.0.1:{free_port()}",
-            f"--wsrep-provider-options={options(provider)}",
-            "--binlog-format=ROW",
-            "--innodb-autoinc-lock-mode=2",
-            "--innodb-buffer-pool-size=32M",
-            "--innodb-log-file-size=8M",
+        if not shutil.which("rsync"):
+            pytest.skip("rsync is not installed")
+        self.peer = peer
+        self.sst_port = free_port()
+        self.group_address = f"127.0.0.1:{free_port()}"
+        self.provider_options = (
+            f"gmcast.listen_addr=tcp://{self.group_address};"
+            f"ist.recv_addr=127.0.0.1:{free_port()};{PRIORITY};gcache.size=8M"
         )
-
-    @property
-    def user(self) -> str:
-        # The script that copies a node's files needs another user than root.
-        return "mysql" if os.geteuid() == 0 else super().user
+        super().__init__()
 
     def connect(self) -> pymysql.Connection[Any]:
         # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
@@ -108,47 +102,40 @@ class Garbd(Server):
     :param node: a node to join
     """
 
+    command = f"""
+        garbd --group=nova-ext-sts
+        --address=gcomm://{{self.node.group_address}}
+        --options=gmcast.listen_addr=tcp://127.0.0.1:{{self.port}};{PRIORITY}
+    """
+    # The node's: there is no database here.
+    address = "{self.node.url}"
+    package_user = Galera.package_user
+
     def __init__(self, node: Galera) -> None:
-        self._node = node
+        self.node = node
         super().__init__()
-
-    @property
-    def user(self) -> str:
-        return self._node.user
-
-    @property
-    def url(self) -> sa.engine.URL:
-        """The node's: there is no database here."""
-        return self._node.url
-
-    def _initialize(self) -> None:
-        """Nothing is kept."""
-
-    def _command(self) -> Sequence[str]:
-        provider = {
-            "gmcast.listen_addr": f"tcp://127.0.0.1:{self.port}",
-            "gcomm.thread_prio": "other:0",
-        }
-        return [
-            "garbd",
-            f"--address={group_of([self._node])}",
-            f"--group={GROUP}",
-            f"--options={options(provider)}",
-        ]
-
-
-def group_of(nodes: Sequence[Galera]) -> str:
-    """Return the address of a group, as Galera writes it."""
-    return f"gcomm://{','.join(node.address for node in nodes)}"
-
-
-def options(values: dict[str, str]) -> str:
-    """Return options of the provider, as Galera writes them."""
-    return ";".join(f"{name}={value}" for name, value in values.items())
 
 
 class HAProxy(Server):
-    """A proxy in front of nodes. Its options are lines of configuration."""
+    """A proxy in front of nodes, with these lines of configuration."""
+
+    configuration = """\
+global
+stats socket {self.directory}/stats
+listen nodes
+mode tcp
+bind 127.0.0.1:{self.port}
+timeout connect 1s
+timeout client 1h
+timeout server 1h
+default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+{self.lines}
+"""
+    command = "haproxy -db -f {self.directory}/server.conf"
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = "\n".join(lines)
+        super().__init__()
 
     def count(self, what: str) -> int:
         """Return how many connections were accepted (stot), or are (scur)."""
@@ -164,22 +151,6 @@ class HAProxy(Server):
         (row,) = (row for row in rows if row["svname"] == name)
         return row
 
-    def _initialize(self) -> None:
-        lines = [
-            "global",
-            f"stats socket {self.directory}/stats",
-            "listen nodes",
-            "mode tcp",
-            f"bind 127.0.0.1:{self.port}",
-            *self._options,
-        ]
-        (self.directory / "haproxy.cfg").write_text(
-            "".join(f"{line}\n" for line in lines)
-        )
-
-    def _command(self) -> Sequence[str]:
-        return ["haproxy", "-db", "-f", f"{self.directory}/haproxy.cfg"]
-
 
 @contextlib.contextmanager
 def checked(node: Galera) -> Iterator[int]:
@@ -187,12 +158,11 @@ def checked(node: Galera) -> Iterator[int]:
 
     class Answer(BaseHTTPRequestHandler):
         def do_OPTIONS(self) -> None:
-            is_ready = False
-            with contextlib.suppress(pymysql.OperationalError):
-                is_ready = node.is_ready()
-            self.send_response(
-                HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
-            )
+            try:
+                status = 200 if node.is_ready() else 503
+            except pymysql.OperationalError:
+                status = 503
+            self.send_response(status)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -1,0 +1,61 @@
+"""The responses of each environment, for the table after a test run.
+
+An environment is a server, what is in front of it, and a driver.
+"""
+
+from __future__ import annotations
+
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.applications import Client, Response
+
+#: The distribution of each driver.
+DRIVERS = {
+    "mysql+pymysql": "PyMySQL",
+    "mysql+mysqldb": "mysqlclient",
+    "postgresql+psycopg": "psycopg",
+    "postgresql+psycopg2": "psycopg2-binary",
+}
+MYSQL, POSTGRESQL = tuple(DRIVERS)[:2], tuple(DRIVERS)[2:]
+
+HEADINGS = ("environment", "responses", "with all states", "slowest")
+
+
+class Account(list[tuple[float, "Response"]]):
+    """The responses of one environment, each with its duration."""
+
+    def get(self, client: Client) -> Response:
+        """Return the response to GET /servers, and note it."""
+        began = time.monotonic()
+        response = client.get_list()
+        self.append((time.monotonic() - began, response))
+        return response
+
+    @property
+    def slowest(self) -> float:
+        return max(seconds for seconds, _ in self)
+
+
+ACCOUNTS: dict[str, Account] = {}
+
+
+def account_of(environment: str, driver: str) -> Account:
+    distribution = DRIVERS[driver]
+    name = f"{environment}, {distribution} {metadata.version(distribution)}"
+    return ACCOUNTS.setdefault(name, Account())
+
+
+def table() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [HEADINGS]
+    for name, account in ACCOUNTS.items():
+        bodies = [response.body for _, response in account]
+        complete = [
+            body.count(b'"id": ') == body.count(b"OS-EXT-STS:power_state")
+            for body in bodies
+        ]
+        slowest = f"{account.slowest:.3f} s"
+        rows.append((name, str(len(bodies)), str(sum(complete)), slowest))
+    return rows
