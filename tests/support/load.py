@@ -13,32 +13,17 @@ if TYPE_CHECKING:
     from tests.support.applications import Response
 
 
-class Sample(NamedTuple):
-    """One request."""
-
-    #: When it was sent, in seconds since the load began.
-    at: float
-    seconds: float
-    response: Response
-
-
 class Load(NamedTuple):
-    """All requests of some threads."""
+    """The responses to some threads, and the seconds that each took."""
 
-    samples: Sequence[Sample]
+    responses: Sequence[Response]
+    seconds: Sequence[float]
     #: CPU time of the process, in seconds, for each response.
     cpu: float
 
     @property
     def median(self) -> float:
-        return statistics.median(each.seconds for each in self.samples)
-
-    @property
-    def slowest(self) -> float:
-        return max(each.seconds for each in self.samples)
-
-    def share(self, is_counted: Callable[[Sample], bool]) -> float:
-        return sum(map(is_counted, self.samples)) / len(self.samples)
+        return statistics.median(self.seconds)
 
 
 def load(
@@ -49,14 +34,14 @@ def load(
     pause: float = 0.25,
 ) -> Load:
     """Send requests from threads, each of which pauses between them."""
-    samples: list[Sample] = []
-    began = time.monotonic()
+    responses: list[Response] = []
+    took: list[float] = []
+    until = time.monotonic() + seconds
 
     def send() -> None:
-        while (sent := time.monotonic()) < began + seconds:
-            response = get()
-            took = time.monotonic() - sent
-            samples.append(Sample(sent - began, took, response))
+        while (sent := time.monotonic()) < until:
+            responses.append(get())
+            took.append(time.monotonic() - sent)
             time.sleep(pause)
 
     cpu = time.process_time()
@@ -65,4 +50,4 @@ def load(
         each.start()
     for each in running:
         each.join()
-    return Load(samples, (time.process_time() - cpu) / len(samples))
+    return Load(responses, took, (time.process_time() - cpu) / len(took))

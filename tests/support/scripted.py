@@ -3,100 +3,70 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import itertools
+import socketserver
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
+    #: Receives a connection, and an event that ends the test.
+    Handle = Callable[[socket.socket, threading.Event], None]
 
-class Scripted:
-    """A server that handles each connection in a thread.
 
-    :param handle: receives the connection, and an event that ends the test
-    """
+class Scripted(socketserver.ThreadingTCPServer):
+    """A server that handles each connection in a thread."""
 
-    def __init__(
-        self, handle: Callable[[socket.socket, threading.Event], None]
-    ) -> None:
+    request_queue_size = 512
+
+    def __init__(self, handle: Handle) -> None:
+        super().__init__(("127.0.0.1", 0), socketserver.BaseRequestHandler)
         self._handle = handle
+        self.port: int = self.socket.getsockname()[1]
         self.ended = threading.Event()
         self.accepted = 0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self._listener.settimeout(0.05)
-        self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
 
-    def close(self) -> None:
-        self.ended.set()
-        for each in self._threads:
-            each.join()
-        self._listener.close()
+    def verify_request(self, *_: Any) -> bool:
+        self.accepted += 1
+        return True
 
-    def _accept(self) -> None:
-        while not self.ended.is_set():
-            with contextlib.suppress(TimeoutError):
-                connection, _ = self._listener.accept()
-                self.accepted += 1
-                thread = threading.Thread(target=self._run, args=[connection])
-                self._threads.append(thread)
-                thread.start()
-
-    def _run(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            self._handle(connection, self.ended)
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with contextlib.suppress(OSError):
+            self._handle(request, self.ended)
 
 
 @contextlib.contextmanager
-def scripted(
-    handle: Callable[[socket.socket, threading.Event], None],
-) -> Iterator[Scripted]:
+def scripted(handle: Handle) -> Iterator[Scripted]:
     """Run a server during a block."""
-    server = Scripted(handle)
-    try:
-        yield server
-    finally:
-        server.close()
+    with Scripted(handle) as server:
+        accepting = threading.Thread(target=server.serve_forever, args=[0.02])
+        accepting.start()
+        try:
+            yield server
+        finally:
+            server.ended.set()
+            server.shutdown()
+            accepting.join()
 
 
-def close_after(
-    seconds: float,
-) -> Callable[[socket.socket, threading.Event], None]:
+def close_after(seconds: float) -> Handle:
     """Accept, send nothing, and close."""
 
-    def handle(connection: socket.socket, ended: threading.Event) -> None:
+    def handle(_: socket.socket, ended: threading.Event) -> None:
         ended.wait(seconds)
 
     return handle
 
 
-def drip(
-    data: bytes, pause: float
-) -> Callable[[socket.socket, threading.Event], None]:
+def drip(data: bytes, pause: float) -> Handle:
     """Send data one byte at a time, repeatedly."""
 
     def handle(connection: socket.socket, ended: threading.Event) -> None:
-        while True:
-            for byte in data:
-                if ended.wait(pause):
-                    return
-                connection.sendall(bytes([byte]))
+        for byte in itertools.cycle(data):
+            if ended.wait(pause):
+                return
+            connection.sendall(bytes([byte]))
 
     return handle
-
-
-def refuse(
-    packet: bytes,
-) -> Callable[[socket.socket, threading.Event], None]:
-    """Send a packet, and close."""
-
-    def handle(connection: socket.socket, ended: threading.Event) -> None:
-        connection.sendall(packet)
-
-    return handle
-
-
-#: MySQL's error packet 1040, in place of the greeting.
-TOO_MANY_CONNECTIONS = b"\x17\x00\x00\x00\xff\x10\x04Too many connections"
