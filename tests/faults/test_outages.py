@@ -51,11 +51,9 @@ def test_frozen_server_costs_one_timeout_in_all(
     if moment != "before the first query":
         assert client.get_list().body == EXTENDED
     before = len(workers())
-    delay = 0.0
     if moment == "busy":
         slow_down(active, 0.4)
-        delay = 0.2
-    with server.frozen(delay):
+    with server.frozen(0.2 if moment == "busy" else 0):
         began = time.monotonic()
         # At once, and then one after the other.
         with ThreadPoolExecutor(50) as threads:
@@ -163,32 +161,27 @@ def test_process_ends_while_a_handshake_does_not(
     if fault == "frozen":
         with server.frozen():
             assert process_of_two_lookups(active.url) < 1 + 5
-        return
-    with scripted(drip(GREETINGS[driver.partition("+")[0]], 0.2)) as dripping:
-        url = f"{driver}://u:p@127.0.0.1:{dripping.port}/x"
-        assert process_of_two_lookups(url) < 1 + 5
+    else:
+        greeting = GREETINGS[driver.partition("+")[0]]
+        with scripted(drip(greeting, 0.2)) as dripping:
+            url = f"{driver}://u:p@127.0.0.1:{dripping.port}/x"
+            assert process_of_two_lookups(url) < 1 + 5
 
 
 def process_of_two_lookups(url: str) -> float:
-    """Return how long a process lives after its first request, in seconds.
-
-    Its time-out is 1 s.
-    """
-    program = (
-        "import sys, time\n"
-        "from tests.support.applications import answering, filtered\n"
-        "from tests.support.lookups import LIST\n"
-        "client = filtered(answering(LIST), connection=sys.argv[1],"
-        " timeout=1)\n"
-        "print(time.monotonic())\n"
-        "for _ in range(2):\n"
-        "    assert client.get_list().body == LIST\n"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", program, url],
+    """Return how long a process lives after its first request, in seconds."""
+    program = f"from {__name__} import look_up_twice; look_up_twice({url!r})"
+    output = subprocess.check_output(
+        [sys.executable, "-c", program],
         cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-        check=True,
         timeout=60,
-    ).stdout
+    )
     return time.monotonic() - float(output)
+
+
+def look_up_twice(url: str) -> None:
+    """Write when the first request was made; the time-out is 1 s."""
+    client = filtered(answering(LIST), connection=url, timeout=1)
+    print(time.monotonic())
+    for _ in range(2):
+        assert client.get_list().body == LIST
