@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref import util, validate
 
+import webob
 import webtest.lint
 
 from nova_ext_sts import filter_factory
@@ -56,22 +57,13 @@ class Client:
             **headers,
         }
         util.setup_testing_defaults(environ)
-        head: list[Any] = []
-        written: list[bytes] = []
-
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: Any = None
-        ) -> Any:
-            head[:] = [status, headers]
-            return written.append
-
-        chunks = self._application(environ, start_response)
+        request = webob.Request(environ)
+        status, sent, chunks = request.call_application(self._application)
         try:
-            body = b"".join(written) + b"".join(chunks)
+            body = b"".join(chunks)
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        status, sent = head
         return Response(status, sent, body)
 
     def get_list(self) -> Response:

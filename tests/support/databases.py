@@ -109,17 +109,6 @@ class Database:
     def connect(self) -> sa.engine.Connection:
         return self._engine.connect()
 
-    def elsewhere(self) -> sa.engine.Connection:
-        """Connect to the same server, but not to this database."""
-        url = self._engine.url
-        names = {"mysql": None, "postgresql": "postgres"}
-        engine = sa.create_engine(
-            url._replace(database=names[url.get_backend_name()]),
-            poolclass=sa.pool.NullPool,
-            isolation_level="AUTOCOMMIT",
-        )
-        return engine.connect()
-
     def execute(self, statement: str, **parameters: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.text(statement), parameters)

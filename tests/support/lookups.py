@@ -34,7 +34,7 @@ class Words(NamedTuple):
 
     #: A query's pause, as a condition.
     pause: str
-    #: The connections to a database, and how to end one.
+    #: The other connections to the same database, and how to end one.
     connections: str
     end: str
     #: Has readers of the instances wait.
@@ -44,13 +44,15 @@ class Words(NamedTuple):
 WORDS = {
     "mysql": Words(
         "SLEEP({seconds}) = 0",
-        "SELECT id FROM information_schema.processlist WHERE db = :name",
+        "SELECT id FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND id <> CONNECTION_ID()",
         "KILL CONNECTION {connection}",
         "LOCK TABLES instances WRITE",
     ),
     "postgresql": Words(
         "pg_sleep({seconds}) IS NOT NULL",
-        "SELECT pid FROM pg_stat_activity WHERE datname = :name",
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
         "SELECT pg_terminate_backend({connection})",
         "LOCK TABLE instances IN ACCESS EXCLUSIVE MODE",
     ),
@@ -62,30 +64,22 @@ def system_of(database: Database) -> str:
     return sa.engine.make_url(database.url).get_backend_name()
 
 
-def connections_of(database: Database) -> list[int]:
+def connections_of(database: Database) -> set[int]:
     """Return the numbers of the connections to a database."""
-    with database.elsewhere() as connection:
-        return _connections(database, connection)
-
-
-def _connections(
-    database: Database, connection: sa.engine.Connection
-) -> list[int]:
-    name = sa.engine.make_url(database.url).database
     query = sa.text(WORDS[system_of(database)].connections)
-    return [row[0] for row in connection.execute(query, {"name": name})]
+    with database.connect() as connection:
+        return set(connection.execute(query).scalars())
 
 
 def end_connections(database: Database) -> None:
     """End all connections to a database, and wait until they have ended."""
-    with database.elsewhere() as connection:
-        ended = set(_connections(database, connection))
-        for number in ended:
-            end = WORDS[system_of(database)].end.format(connection=number)
-            # It may have ended by itself.
-            with contextlib.suppress(sa.exc.OperationalError):
-                connection.execute(sa.text(end))
-        wait_until(lambda: not ended & set(_connections(database, connection)))
+    ended = connections_of(database)
+    for number in ended:
+        # It may have ended by itself.
+        with contextlib.suppress(sa.exc.OperationalError):
+            end = WORDS[system_of(database)].end
+            database.execute(end.format(connection=number))
+    wait_until(lambda: not ended & connections_of(database))
 
 
 @contextlib.contextmanager
