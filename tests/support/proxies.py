@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import selectors
+import select
 import socket
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tests.support.scripted import Scripted
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
 
-class Proxy:
+class Proxy(Scripted):
     """Passes bytes between clients and a server, and falls silent when told.
 
     A silent proxy accepts connections, and passes nothing on.
@@ -30,22 +31,16 @@ class Proxy:
         self.is_silent = server is None
         #: Whether new connections are closed at once.
         self.is_refusing = False
-        #: What each client has sent, by its connection.
-        self._sent: dict[socket.socket, bytes] = {}
         #: How many connections have reached the server.
         self.served = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets = [self._listener]
-        self._forgotten: list[socket.socket] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        self._sent: list[bytearray] = []
+        self._forgotten = 0
+        super().__init__(self._pass_on)
 
     @property
     def received(self) -> list[bytes]:
         """What each client has sent."""
-        return list(self._sent.values())
+        return [bytes(sent) for sent in self._sent if sent]
 
     @property
     def statements(self) -> list[str]:
@@ -58,57 +53,36 @@ class Proxy:
 
     def forget(self) -> None:
         """Pass nothing on for connections that are open; serve new ones."""
-        self._forgotten = list(self._sockets)
+        self._forgotten += 1
 
-    def close(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        for each in self._sockets:
-            each.close()
-
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            while not self._ended.is_set():
-                for key, _ in selector.select(0.02):
-                    if key.data is None:
-                        self._accept(selector)
-                    else:
-                        self._pass_on(selector, key)
-
-    def _accept(self, selector: selectors.BaseSelector) -> None:
-        client, _ = self._listener.accept()
+    def _pass_on(self, client: socket.socket, ended: threading.Event) -> None:
         if self.is_refusing:
-            client.close()
             return
-        self._sockets.append(client)
-        if self._server is not None and not self.is_silent:
-            server = socket.create_connection(self._server)
+        if self.is_silent or self._server is None:
+            ended.wait()
+            return
+        forgotten = self._forgotten
+        sent = bytearray()
+        self._sent.append(sent)
+        with socket.create_connection(self._server) as server:
             self.served += 1
-            self._sockets.append(server)
             if self._version:
                 client.sendall(_announcing(self._version, server.recv(65536)))
-            selector.register(client, selectors.EVENT_READ, server)
-            selector.register(server, selectors.EVENT_READ, client)
-
-    def _pass_on(
-        self, selector: selectors.BaseSelector, key: selectors.SelectorKey
-    ) -> None:
-        source: Any = key.fileobj
-        try:
-            sent = source.recv(65536)
-        except OSError:
-            sent = b""
-        if not sent:
-            selector.unregister(source)
-        elif source.getsockname()[1] == self.port:
-            self._sent[source] = self._sent.get(source, b"") + sent
-        if not self.is_silent and source not in self._forgotten:
-            with contextlib.suppress(OSError):
-                if sent:
-                    key.data.sendall(sent)
-                else:
-                    key.data.shutdown(socket.SHUT_WR)
+            open_ends = [client, server]
+            while open_ends and not ended.is_set():
+                for source in select.select(open_ends, [], [], 0.02)[0]:
+                    received = source.recv(65536)
+                    if not received:
+                        open_ends.remove(source)
+                    if source is client:
+                        sent += received
+                    if self.is_silent or forgotten < self._forgotten:
+                        continue
+                    target = server if source is client else client
+                    if received:
+                        target.sendall(received)
+                    else:
+                        target.shutdown(socket.SHUT_WR)
 
 
 def _announcing(version: str, greeting: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     #: Receives a connection, and an event that ends the test.
     Handle = Callable[[socket.socket, threading.Event], None]
@@ -27,6 +27,16 @@ class Scripted(socketserver.ThreadingTCPServer):
         self.port: int = self.socket.getsockname()[1]
         self.ended = threading.Event()
         self.accepted = 0
+        self._accepting = threading.Thread(
+            target=self.serve_forever, args=[0.02]
+        )
+        self._accepting.start()
+
+    def close(self) -> None:
+        self.ended.set()
+        self.shutdown()
+        self._accepting.join()
+        self.server_close()
 
     def verify_request(self, *_: Any) -> bool:
         self.accepted += 1
@@ -37,18 +47,9 @@ class Scripted(socketserver.ThreadingTCPServer):
             self._handle(request, self.ended)
 
 
-@contextlib.contextmanager
-def scripted(handle: Handle) -> Iterator[Scripted]:
+def scripted(handle: Handle) -> contextlib.closing[Scripted]:
     """Run a server during a block."""
-    with Scripted(handle) as server:
-        accepting = threading.Thread(target=server.serve_forever, args=[0.02])
-        accepting.start()
-        try:
-            yield server
-        finally:
-            server.ended.set()
-            server.shutdown()
-            accepting.join()
+    return contextlib.closing(Scripted(handle))
 
 
 def close_after(seconds: float) -> Handle:
