@@ -6,8 +6,6 @@ import contextlib
 import csv
 import shutil
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +66,7 @@ class Galera(MariaDB):
 
     def connect(self) -> pymysql.Connection[Any]:
         # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
-        # a node without its cluster refuses that, too.
+        # a node that refuses queries refuses that, too.
         return pymysql.connect(
             host="127.0.0.1", port=self.port, user="root", autocommit=True
         )
@@ -81,13 +79,13 @@ class Galera(MariaDB):
             return rows
 
     @contextlib.contextmanager
-    def setting(self, name: str, value: str, normal: str) -> Iterator[None]:
-        """Have a global variable of another value for a while."""
-        self.execute(f"SET GLOBAL {name} = '{value}'")
+    def refusing(self) -> Iterator[None]:
+        """Refuse queries, as a node without its cluster does."""
+        self.execute("SET GLOBAL wsrep_reject_queries = 'ALL'")
         try:
             yield
         finally:
-            self.execute(f"SET GLOBAL {name} = '{normal}'")
+            self.execute("SET GLOBAL wsrep_reject_queries = 'NONE'")
 
     def status(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.execute(STATUS)}
@@ -139,40 +137,13 @@ default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 
     def count(self, what: str) -> int:
         """Return how many connections were accepted (stot), or are (scur)."""
-        return int(self.statistics("FRONTEND")[what])
-
-    def statistics(self, name: str) -> dict[str, str]:
-        """Return a row of its statistics: a server's, or FRONTEND."""
         with socket.socket(socket.AF_UNIX) as stats:
             stats.connect(str(self.directory / "stats"))
             stats.sendall(b"show stat\n")
             with stats.makefile() as answer:
-                rows = list(csv.DictReader(answer))
-        (row,) = (row for row in rows if row["svname"] == name)
-        return row
-
-
-@contextlib.contextmanager
-def checked(node: Galera) -> Iterator[int]:
-    """Serve a node's state over HTTP, as clustercheck does; give the port."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_OPTIONS(self) -> None:
-            try:
-                status = 200 if node.is_ready() else 503
-            except pymysql.OperationalError:
-                status = 503
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing to the terminal."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+                rows = csv.DictReader(answer)
+                return next(
+                    int(row[what])
+                    for row in rows
+                    if row["svname"] == "FRONTEND"
+                )

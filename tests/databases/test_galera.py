@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from nova_ext_sts.states import States
 from tests.databases.accounts import MYSQL, account_of
-from tests.databases.clusters import Galera, Garbd, HAProxy, checked
+from tests.databases.clusters import Galera, Garbd, HAProxy
 from tests.support.cells import source
 from tests.support.databases import Database, made
 from tests.support.lookups import (
@@ -167,55 +167,11 @@ def test_query_is_retried_where_another_node_answers(
     before = proxy.count("stot")
     # Each node in turn, as it has the connection.
     for node in (cluster.frail, cluster.founder) * 2:
-        # As one without its cluster does.
-        with node.setting("wsrep_reject_queries", "ALL", "NONE"):
+        with node.refusing():
             for _ in range(5):
                 assert account.get(client).body == EXTENDED
     assert proxy.count("stot") - before >= 3
     assert not caplog.records
-
-
-def test_node_without_its_cluster_is_left(
-    cluster: Cluster,
-    database: Database,
-    proxied: NewProxy,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It accepts connections: HAProxy must check its state."""
-    founder, frail = cluster
-    driver = "mysql+pymysql"
-    account = account_of("Galera, a node without its cluster", driver)
-    with checked(frail) as port:
-        proxy = proxied(
-            "option httpchk",
-            f"server frail 127.0.0.1:{frail.port} port {port}",
-            f"server founder 127.0.0.1:{founder.port} no-check backup",
-        )
-        database.reach(driver, proxy.port)
-        client = client_of(database, timeout=TIMEOUT)
-
-        def has_states() -> bool:
-            body = account.get(client).body
-            assert body in (EXTENDED, LIST)
-            return body == EXTENDED
-
-        def is_noticed() -> bool:
-            has_states()
-            return proxy.statistics("frail")["status"].startswith("DOWN")
-
-        assert has_states()
-        with frail.setting(
-            "wsrep_provider_options", "gmcast.isolate=1", "gmcast.isolate=0"
-        ):
-            # It takes seconds to notice.
-            wait_until(lambda: not frail.is_ready(), PATIENCE)
-            wait_until(is_noticed, seconds=10)
-            # The last failed attempt may have suspended others.
-            wait_until(has_states, seconds=1)
-            assert all(has_states() for _ in range(10))
-    assert account.slowest < TIMEOUT + LATE
-    # An outage until HAProxy had noticed, and its end.
-    assert len(caplog.records) in (0, 2)
 
 
 @pytest.mark.parametrize("driver", MYSQL)
@@ -232,7 +188,6 @@ def test_idle_connections_that_were_cut_cost_nothing(
     slow_down(database, 0.1)
     client = client_of(database)
     account = account_of("Galera, HAProxy balanced", driver)
-
     for _ in range(2):
         with ThreadPoolExecutor(10) as threads:
             responses = list(threads.map(account.get, [client] * 10))

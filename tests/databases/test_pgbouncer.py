@@ -146,9 +146,7 @@ def test_session_mode_leaks_nothing(
 
 @pytest.mark.parametrize("size", [6, 2])
 def test_session_mode_serves_as_many_as_its_pool_is_large(
-    size: int,
-    pooler: NewPooler,
-    new_database: NewDatabase,
+    size: int, pooler: NewPooler, new_database: NewDatabase
 ) -> None:
     bouncer = pooler("session", f"default_pool_size={size}")
     database = new_database(bouncer, POSTGRESQL[0])
@@ -156,34 +154,12 @@ def test_session_mode_serves_as_many_as_its_pool_is_large(
     slow_down(database, 0.05)
     client = client_of(database, max_connections=6, timeout=TIMEOUT)
     account = account_of(f"PgBouncer, a pool of {size} for 6", POSTGRESQL[0])
-
     with ThreadPoolExecutor(12) as threads:
         responses = threads.map(account.get, [client] * 240)
         bodies = [response.body for response in responses]
     assert len(connections_of(database)) == size
     # As where a server grants some connections, and refuses more.
     assert bodies.count(EXTENDED) >= (1 if size == 6 else 0.95) * len(bodies)
-
-
-@pytest.mark.parametrize("driver", POSTGRESQL)
-def test_restart_costs_nothing(
-    driver: str,
-    pooler: NewPooler,
-    new_database: NewDatabase,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bouncer = pooler("session")
-    database = new_database(bouncer, driver)
-    database.insert_instances([("a", "active", None, 1)])
-    # One connection: no other is being made while the pooler is killed.
-    client = client_of(database, max_connections=1)
-    account = account_of("PgBouncer, session mode", driver)
-    for _ in range(3):
-        assert account.get(client).body == EXTENDED
-        with bouncer.killed():
-            pass
-    assert account.get(client).body == EXTENDED
-    assert not caplog.records
 
 
 @pytest.mark.parametrize(
