@@ -88,7 +88,7 @@ GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
         {mysqld} --initialize-insecure
         --init-file={{self.inside}}/server.conf
     """
-    # What it holds need only outlive its own process.
+    # Without a flush for each commit: its data need not outlive the machine.
     command = f"""
         {mysqld} --socket={{self.inside}}/socket --pid-file={{self.inside}}/pid
         --bind-address=127.0.0.1 --port={{self.port}} --skip-name-resolve

@@ -224,7 +224,7 @@ class MariaDB(Server):
         mariadb-install-db --no-defaults --datadir={self.directory}/data
         --auth-root-authentication-method=normal --skip-test-db
     """
-    # What it holds need only outlive its own process.
+    # Without a flush for each commit: its data need not outlive the machine.
     command = """
         mariadbd --no-defaults --user={self.user}
         --datadir={self.directory}/data --socket={self.directory}/socket
