@@ -1,4 +1,7 @@
-"""States spliced into JSON bodies."""
+"""States spliced into JSON bodies.
+
+The hostile suite has bodies that are cut short, changed or nested deeply.
+"""
 
 from __future__ import annotations
 
@@ -47,19 +50,11 @@ def server_ids(
 
 @pytest.mark.parametrize("call", [Call.LIST, Call.DETAIL])
 def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
-    body = b'{"servers": [{"id": "a", "name": "x"}, {"id": "b"}]}'
+    body = b'{"servers": [{"id": "a"}, {"id": "b", "name": "x"}, {"id": "a"}]}'
     assert server_ids(body, call) == ["a", "b"]
     assert spliced(body, call) == (
-        b'{"servers": [{"id": "a", "name": "x"%b}, {"id": "b"%b}]}'
-        % (ADDED_A, ADDED_B)
-    )
-
-
-def test_show_gets_the_states_of_its_server() -> None:
-    body = b'{"server": {"id": "a", "tags": []}}'
-    assert server_ids(body, Call.SHOW) == ["a"]
-    assert spliced(body, Call.SHOW) == (
-        b'{"server": {"id": "a", "tags": []%b}}' % ADDED_A
+        b'{"servers": [{"id": "a"%b}, {"id": "b", "name": "x"%b}, '
+        b'{"id": "a"%b}]}' % (ADDED_A, ADDED_B, ADDED_A)
     )
 
 
@@ -67,34 +62,24 @@ def test_show_gets_the_states_of_its_server() -> None:
     "template",
     [
         b' \n{ "servers" :\t[ {"id":"a" @}\r\n,\t{ "id" : "b"@} ] } \n',
-        b'{"servers":[{"id":"a"@},{"id":"b"@}]}',
         b'{"servers":[{"id":"a"@} , {"id":"b"@}]}',
-        b'{"servers":[\n{"id":"a"@},\n{"id":"b"@}\n]}',
-        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "servers_links": [{}]}',
-        b'{"servers": [{"id": "a"@}, {"id": "b"@}]\n,\n"servers_links":[]}',
+        b'{"servers": [{"id": "a"@}, {"id": "b"@}]\n,\n"servers_links":[{}]}',
         b'{"servers_links": [], "servers": [{"id": "a"@}, {"id": "b"@}]}',
-        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "x": "servers"}',
         b'{"x": {"servers": [{"id": "a"}]}, "servers": [{"id": "a"@},'
-        b'{"id": "b"@}]}',
-        b'{"servers": [{"id": "a"@}, {"id": "b"@}], "z": 1, '
-        b'"servers_links": []}',
+        b'{"id": "b"@}], "y": "servers"}',
         b'{"\\u0073ervers": [{"\\u0069d": "a"@}, {"id": "\\u0062"@}]}',
-        b'{"servers": [{"id": "a"}], "servers": [{"id": "a"@},{"id": "b"@}]}',
+        # Of repeated members, the last counts.
         b'{"servers": [{"id": "a"}, 7], "servers_links": [], '
-        b'"servers": [{"id": "a"@}, {"id": "b"@}]}',
-        b'{"servers": null, "\\u0073ervers": [{"id":"a"@},{"id":"b"@}]}',
+        b'"servers": [{"id": "z", "id": "a"@}, {"id": "b"@}]}',
         b'{"servers": [{"id": "a"@}, null, 3, "a", [{"id": "a"}], {}, '
         b'{"id": 3}, {"id": null}, {"id": "c"}, {"id": "b"@}]}',
-        b'{"servers": [{"id": "z", "id": "a"@}, {"id": "b"@}]}',
         b'{"servers": [{"x": {"id": "b"}, "id": "a"@}, {"id": "b", "m": '
         b'"}], \\"servers_links\\": [{"@}]}',
-        b'{"servers": [{"id": "a"@}, {"id": "b", "servers_links": []@}]}',
         '{"servers": [{"id": "a", "name": "é☃𝄞"@}, {"id": "b"@}]}'.encode(),
-        b'{"servers": [{"id": "a", "n": %b@}, {"id": "b"@}]}' % (b"9" * 5000),
         b'{"x": %b, "servers": [{"id": "a"@}, {"id": "b"@}]}' % (b"9" * 5000),
     ],
 )
-def test_body_keeps_every_byte(template: bytes) -> None:
+def test_list_keeps_every_byte(template: bytes) -> None:
     first, second, third = template.split(b"@")
     assert spliced(first + second + third) == (
         first + ADDED_A + second + ADDED_B + third
@@ -104,16 +89,19 @@ def test_body_keeps_every_byte(template: bytes) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        b'{"server":{"id":"a"@}}',
+        b'{"server": {"id": "a", "tags": []@}}',
         b' { "server" : { "id" : "a" @} \n } ',
         b'{"x": 1, "server": {"id": "a"@}, "y": {"server": {"id": "a"}}}',
-        b'{"server": {"id": "b"}, "server": {"id": "a"@}}',
-        b'{"server": {"server": {"id": "b"}, "id": "a"@}}',
-        b'{"server": {"id": "a"@}}' + b" \n" * 9999,
+        b'{"server": {"id": "b"}, "server": {"server": {"id": "b"}, "id": '
+        b'"a"@}}',
+        b'{"server": {"id": "a", "status": "UNKNOWN", "name": null@}}',
+        # UTF-8 is checked in parts.
+        f'{{"server": {{"id": "a", "name": "{"☃" * 50_000}"@}}}}'.encode(),
     ],
 )
 def test_show_keeps_every_byte(template: bytes) -> None:
     first, second = template.split(b"@")
+    assert server_ids(first + second, Call.SHOW) == ["a"]
     assert spliced(first + second, Call.SHOW) == first + ADDED_A + second
 
 
@@ -121,7 +109,6 @@ def test_show_keeps_every_byte(template: bytes) -> None:
     ("body", "call"),
     [
         (b'{"server": {"id": "a"}}\n', Call.SHOW),
-        (b'{"servers": [{"id": "a"}]}\n', Call.LIST),
         (
             b'{"servers": [{"id": "a"}], "servers_links": [{"href": "%b", '
             b'"rel": "next"}]}' % (b"x" * 4000),
@@ -150,34 +137,22 @@ def test_fields_of_the_application_stay() -> None:
 
 
 def test_overwrite_replaces_values_and_adds_the_missing() -> None:
-    body = (
+    template = (
         b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
-        b'"OS-EXT-STS:vm_state" :\t["active"] , "n": 1},\n'
-        b' {"OS-EXT-STS\\u003atask_state": 1e3, "id": "b", '
-        b'"OS-EXT-STS:power_state": {}, "OS-EXT-STS:vm_state": "\\""}, '
+        b'"OS-EXT-STS:vm_state" :\t%b , "n": 1, "OS-EXT-STS:vm_state": %b%b},'
+        b'\n {"OS-EXT-STS\\u003atask_state": %b, "id": "b", '
+        b'"OS-EXT-STS:power_state": %b, "OS-EXT-STS:vm_state": %b}, '
         b'{"id": "z", "OS-EXT-STS:vm_state": 1}]}'
     )
+    body = template % (b'["x"]', b"1", b"", b"1e3", b"{}", b'"\\""')
     assert server_ids(body, overwrite=True) == ["a", "b", "z"]
-    assert spliced(body, overwrite=True) == (
-        b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
-        b'"OS-EXT-STS:vm_state" :\t"active" , "n": 1, '
-        b'"OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1},\n'
-        b' {"OS-EXT-STS\\u003atask_state": "resize_reverting", "id": "b", '
-        b'"OS-EXT-STS:power_state": 4, "OS-EXT-STS:vm_state": "resized"}, '
-        b'{"id": "z", "OS-EXT-STS:vm_state": 1}]}'
-    )
-
-
-def test_overwrite_replaces_every_copy_of_a_field() -> None:
-    body = (
-        b'{"server": {"id": "a", "OS-EXT-STS:vm_state": 1, '
-        b'"OS-EXT-STS:power_state": 2, "OS-EXT-STS:task_state": 3, '
-        b'"OS-EXT-STS:vm_state": 4}}'
-    )
-    assert spliced(body, Call.SHOW, overwrite=True) == (
-        b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", '
-        b'"OS-EXT-STS:power_state": 1, "OS-EXT-STS:task_state": null, '
-        b'"OS-EXT-STS:vm_state": "active"}}'
+    assert spliced(body, overwrite=True) == template % (
+        b'"active"',
+        b'"active"',
+        b', "OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1',
+        b'"resize_reverting"',
+        b"4",
+        b'"resized"',
     )
 
 
@@ -191,17 +166,6 @@ def test_stand_in_of_a_server_in_a_down_cell_is_left_alone(
     )
     assert server_ids(stand_in, Call.SHOW, overwrite=overwrite) == []
     assert spliced(stand_in, Call.SHOW, overwrite=overwrite) == stand_in
-
-
-def test_named_server_of_unknown_status_gets_its_states() -> None:
-    body = b'{"server": {"id": "a", "status": "UNKNOWN", "name": null}}'
-    assert spliced(body, Call.SHOW) == body[:-2] + ADDED_A + body[-2:]
-
-
-def test_repeated_id_is_looked_up_once_and_spliced_twice() -> None:
-    body = b'{"servers": [{"id": "a"}, {"id": "a"}]}'
-    assert server_ids(body) == ["a"]
-    assert spliced(body).count(ADDED_A) == 2
 
 
 def test_states_are_written_in_ascii() -> None:
@@ -225,27 +189,19 @@ def test_other_states_are_a_type_error(states: Any) -> None:
     [
         b"",
         b" \n" * 9999,
-        b"null",
         b"[]",
         b'"servers"',
-        b"{}",
         b'{"server": {"id": "a"}}',
-        b'{"servers": null}',
         b'{"servers": {"id": "a"}}',
-        b'{"servers": "a"}',
         b'{"servers": [{"id": "a"}]',
         b'{"servers": [{"id": "a"}]} x',
-        b'{"servers": [{"id": "a"}]}}',
         b'{"servers": [{"id": "a"},]}',
-        b'{"servers": [{"id": "a"}], }',
         b'{"servers": [{"id": "a"}] "servers_links": []}',
         b'{"servers": [{"id": "a"}], "servers_links": [}',
         b'{"servers": [{"id": "a"}], "x": {"servers_links": []}',
         b'{"servers": [{"id": "a", "x": NaN}]}',
         b'{"servers": [{"id": "a", "x": "\x01"}]}',
-        b'{"servers": [{"id": "a", "x": "\\ud800"}], "y": "\xff"}',
         b'{"servers": [{"id": "a", "x": "\xff"}]}',
-        b'{"servers": [{"id": "a", "x": "\xc3"}]}',
         b'\xef\xbb\xbf{"servers": [{"id": "a"}]}',
         '{"servers": [{"id": "a"}]}'.encode("utf-16"),
     ],
@@ -253,46 +209,6 @@ def test_other_states_are_a_type_error(states: Any) -> None:
 def test_other_bodies_are_refused(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any will do
         Servers(body, Call.DETAIL, overwrite=False)
-
-
-def test_body_cut_short_anywhere_is_refused() -> None:
-    body = (
-        b'{"servers": [{"id": "a", "x": "\\u00e9\\n"}, {"id": "b"}], '
-        b'"servers_links": [{"rel": "next"}]}'
-    )
-    Servers(body, Call.DETAIL, overwrite=False)
-    for end in range(len(body)):
-        with pytest.raises(ValueError):  # noqa: PT011 - any will do
-            Servers(body[:end], Call.DETAIL, overwrite=False)
-
-
-def test_long_text_outside_ascii_is_checked_to_its_end() -> None:
-    name = "☃" * 50_000
-    body = f'{{"server": {{"id": "a", "name": "{name}"}}}}'.encode()
-    assert spliced(body, Call.SHOW) == body[:-2] + ADDED_A + body[-2:]
-
-
-def test_depth_is_no_error_but_a_refusal() -> None:
-    # Where it begins depends on the stack and on the version of Python, and
-    # differs between the two parsers: each depth around it is tried.
-    deepest = 0
-    for depth in (*range(850, 1000), 100_000):
-        deep = b"[" * depth + b"]" * depth
-        body = (
-            b'{"server": {"id": "a", "OS-EXT-STS:vm_state": 1, "x": %b}}'
-            % deep
-        )
-        try:
-            result = spliced(body, Call.SHOW, overwrite=True)
-        except RecursionError:
-            continue
-        deepest = depth
-        assert result == (
-            b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", "x": %b'
-            b', "OS-EXT-STS:task_state": null, "OS-EXT-STS:power_state": 1}}'
-            % deep
-        )
-    assert deepest >= 850
 
 
 # Properties: any value tree as a server, in any spelling.
@@ -332,7 +248,6 @@ STATES = st.builds(
     st.none() | TEXT,
     st.none() | st.integers(-(2**31), 2**31),
 )
-
 
 SERVERS = st.one_of(
     VALUES,
@@ -395,18 +310,21 @@ def documents(draw: st.DrawFn) -> tuple[str, Call]:
 
 
 def reference(
-    text: str,
-    call: Call,
-    records: dict[str, States],
-    *,
-    overwrite: bool = False,
+    text: str, call: Call, records: dict[str, States], overwrite: bool
 ) -> Any:
-    """Return the document as a plain load and update makes it."""
+    """Return the document as a plain load and update makes it.
+
+    Or None, if it holds no servers.
+    """
     document = json.loads(text)
     if call is Call.SHOW:
         servers = [document["server"]]
+        if not isinstance(servers[0], dict):
+            return None
     else:
         servers = document["servers"]
+        if not isinstance(servers, list):
+            return None
     for server in servers:
         if (
             not isinstance(server, dict)
@@ -421,36 +339,22 @@ def reference(
     return document
 
 
-def is_ours(text: str, call: Call) -> bool:
-    document = json.loads(text)
-    if call is Call.SHOW:
-        return isinstance(document["server"], dict)
-    return isinstance(document["servers"], list)
-
-
-@given(documents(), st.dictionaries(st.sampled_from("abc"), STATES))
+@given(
+    documents(), st.dictionaries(st.sampled_from("abc"), STATES), st.booleans()
+)
 def test_splice_does_what_load_and_update_do(
-    drawn: tuple[str, Call], records: dict[str, States]
+    drawn: tuple[str, Call], records: dict[str, States], overwrite: bool
 ) -> None:
     text, call = drawn
     body = text.encode()
-    if not is_ours(text, call):
+    expected = reference(text, call, records, overwrite)
+    if expected is None:
         with pytest.raises(ValueError):  # noqa: PT011 - any will do
-            Servers(body, call, overwrite=False)
+            Servers(body, call, overwrite=overwrite)
         return
-    result = spliced(body, call, records=records)
-    assert json.loads(result) == reference(text, call, records)
-    # Every byte of the body is there, in order.
-    rest = iter(result)
-    assert all(byte in rest for byte in body)
-
-
-@given(documents(), st.dictionaries(st.sampled_from("abc"), STATES))
-def test_overwrite_makes_the_records_win(
-    drawn: tuple[str, Call], records: dict[str, States]
-) -> None:
-    text, call = drawn
-    if not is_ours(text, call):
-        return
-    result = spliced(text.encode(), call, records=records, overwrite=True)
-    assert json.loads(result) == reference(text, call, records, overwrite=True)
+    result = spliced(body, call, records=records, overwrite=overwrite)
+    assert json.loads(result) == expected
+    if not overwrite:
+        # Every byte of the body is there, in order.
+        rest = iter(result)
+        assert all(byte in rest for byte in body)

@@ -1,9 +1,12 @@
-"""States spliced into XML bodies."""
+"""States spliced into XML bodies.
+
+The hostile suite has bodies that are cut short, changed or nested deeply.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -77,13 +80,10 @@ def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
 def test_show_gets_the_states_of_its_server() -> None:
     template = f'<server{{}}{XMLNS} id="a"><image id="b"/></server>'
     assert_spliced(template, DECLARED + ADDED_A, call=Call.SHOW)
-    body = f'<server{XMLNS} id="z"><server id="a"/></server>'
-    assert server_ids(body, Call.SHOW) == ["z"]
-
-
-def test_null_is_written_as_none() -> None:
+    template = f'<server{{}}{XMLNS} id="a" status="UNKNOWN" name=""/>'
+    # A null is written as None.
     assert_spliced(
-        f'<server{{}}{XMLNS} id="a"/>',
+        template,
         f'{DECLARED} OS-EXT-STS:vm_state="None"'
         ' OS-EXT-STS:task_state="None" OS-EXT-STS:power_state="None"',
         call=Call.SHOW,
@@ -96,13 +96,10 @@ def test_null_is_written_as_none() -> None:
     [
         "",
         '<server name="no id"/>',
-        '<!-- <server id="a"/> -->',
-        '<![CDATA[<server id="a"/>]]>',
-        '<?x <server id="a"/>?>',
+        '<!-- <server id="a"/> --><![CDATA[<server id="a"/>]]>',
         '<x:server xmlns:x="urn:x" id="a"/>',
         '<server xmlns="" id="a"/>',
         '<x><server id="a"/></x>',
-        '<Server id="a"/>',
         '<server id="a" status="UNKNOWN"/>',  # in a cell that is down
     ],
 )
@@ -116,17 +113,11 @@ def test_list_without_servers_to_extend_stays_unchanged(servers: str) -> None:
     assert spliced(body) == body
 
 
-def test_named_server_of_unknown_status_gets_its_states() -> None:
-    template = f'<server{{}}{XMLNS} id="a" status="UNKNOWN" name=""/>'
-    assert_spliced(template, DECLARED + ADDED_A, call=Call.SHOW)
-
-
 @pytest.mark.parametrize(
     "template",
     [
         f"<servers{{}}{XMLNS}><server{{}} id='a' n='it is \"quoted\"'/>",
         f'<servers{{}}{XMLNS}><server{{}}\n\tn = "->"\r\n\tid\n=\n"a"\n/>',
-        f'<servers{{}}\n{XMLNS}><server{{}} id="&#97;"></server\n>',
         f'<servers{{}}{XMLNS} ><server{{}}\tn="/>" xmlnsx="" id="a">><![CDATA['
         "</server>]]></server>",
         f'<servers{{}}{XMLNS}><server{{}} id="a"><x><server id="b" xmlns=""/>'
@@ -193,13 +184,10 @@ def test_prefix_is_declared_on_the_root_once(
     )
 
 
-def test_server_that_has_all_states_is_not_looked_up() -> None:
-    body = f"<server{DECLARED}{ADDED_B}{XMLNS} id='a'/>"
-    assert server_ids(body, Call.SHOW) == []
-    assert spliced(body, Call.SHOW) == body
-
-
 def test_only_missing_states_are_added() -> None:
+    complete = f"<server{DECLARED}{ADDED_B}{XMLNS} id='a'/>"
+    assert server_ids(complete, Call.SHOW) == []
+    assert spliced(complete, Call.SHOW) == complete
     template = (
         f"<server{{}} id='a' e:task_state='own'{XMLNS} xmlns:e='{NAMESPACE}' "
         "task_state='not ours' e:power_state=''/>"
@@ -242,9 +230,6 @@ def test_values_are_escaped() -> None:
         ' OS-EXT-STS:power_state="1"'
     )
     assert_spliced(template, added, call=Call.SHOW, records={"a": states})
-    server = ElementTree.fromstring(template.format(added))  # noqa: S314
-    assert server.get(f"{{{NAMESPACE}}}vm_state") == states.vm_state
-    assert server.get(f"{{{NAMESPACE}}}task_state") == states.task_state
 
 
 def test_what_xml_cannot_hold_is_replaced() -> None:
@@ -266,7 +251,6 @@ def test_other_states_are_a_type_error(states: Any) -> None:
 @pytest.mark.parametrize(
     ("declaration", "encoding"),
     [
-        ("<?xml version='1.0'?>", "utf-8"),
         ("<?xml version='1.0' encoding='utf-8'?>", "utf-8"),
         ("", "utf-8-sig"),
         ('<?xml version="1.0" encoding="UTF-8"?>', "utf-8-sig"),
@@ -290,16 +274,11 @@ def test_utf_8_is_read(declaration: str, encoding: str) -> None:
     ("declared", "encoding"),
     [
         ("", "utf-16"),
-        ("", "utf-16-le"),
-        ("", "utf-16-be"),
-        ("", "utf-32"),
         ("", "iso-8859-1"),
         ("utf-16", "utf-16"),
         ("utf-16", "utf-8"),
         ("iso-8859-1", "iso-8859-1"),
         ("iso-8859-1", "utf-8"),
-        ("us-ascii", "utf-8"),
-        ("cp037", "cp037"),
         ("none", "utf-8"),
     ],
 )
@@ -314,32 +293,20 @@ def test_other_encodings_are_refused(declared: str, encoding: str) -> None:
     "body",
     [
         "",
-        " ",
         "{}",
-        "<",
-        "<!--",
         "<servers/>",
         "<servers xmlns='urn:x'/>",
         f"<server{XMLNS}/>",
-        f"<c:servers{XMLNS}/>",
         f"<servers{XMLNS}>",
-        f"<servers{XMLNS}></server>",
-        f"<servers{XMLNS}/><servers/>",
-        f"<servers{XMLNS}><server id='a'></servers>",
         f"<servers{XMLNS}><server id='a' id='b'/></servers>",
         f"<servers{XMLNS}><server id='a'>&e;</server></servers>",
-        f"<servers{XMLNS}><server id='<'/></servers>",
         f"<servers{XMLNS}>\0</servers>",
         f"<servers{XMLNS} a='\udcff'/>",
-        f" <?xml version='1.0'?><servers{XMLNS}/>",
-        f"<?xml version='1.0' encoding?><servers{XMLNS}/>",
         # Prefixes that are not bound, or bound twice.
         f"<servers{XMLNS}><x:server id='a'/></servers>",
         f"<servers{XMLNS}><server id='a' OS-EXT-STS:vm_state=''/></servers>",
-        f"<servers{XMLNS}><server id='a' xmlns:x='u' xmlns:x='u'/></servers>",
         # Entities could expand to anything.
         f"<!DOCTYPE servers><servers{XMLNS}/>",
-        f"<!-- --><?x?>\n<!DOCTYPE s SYSTEM 'file:///x'><servers{XMLNS}/>",
         f"<!DOCTYPE x [<!ENTITY e 'e'>]><servers{XMLNS}>&e;</servers>",
         # Such servers would be hard to tell apart.
         f"<servers{XMLNS}><server id='a'><server/></server></servers>",
@@ -355,25 +322,13 @@ def test_list_is_no_single_server() -> None:
     assert_refused(f"<servers{XMLNS}/>".encode(), Call.SHOW)
 
 
-def test_body_that_is_cut_short_is_refused() -> None:
-    body = (
-        f'<?xml version="1.0" encoding="utf-8"?><!-- x --><servers{XMLNS}'
-        f"{DECLARED}><server id=\"a\" name='>'><![CDATA[<]]><x/></server>"
-        '<server OS-EXT-STS:vm_state="д" id="b"/></servers>'
-    ).encode()
-    for end in range(len(body)):
-        assert_refused(body[:end])
-
-
 @pytest.mark.parametrize(
     "servers",
     [
         "<a>" * 100_000 + "</a>" * 100_000,
-        "<a" + "".join(f" a{n}=''" for n in range(100_000)) + "/>",
         f"<a x='{'y' * 1_000_000}'/>",
-        f"<{'a' * 1_000_000}/>",
     ],
-    ids=["depth", "attributes", "one large attribute", "one large name"],
+    ids=["depth", "one large attribute"],
 )
 def test_large_element_does_not_keep_a_server_from_its_states(
     servers: str,
@@ -383,14 +338,6 @@ def test_large_element_does_not_keep_a_server_from_its_states(
 
 
 # Properties: lists of servers, in any spelling.
-
-
-class Written(NamedTuple):
-    """A document before and after."""
-
-    before: str
-    after: str
-    records: dict[str, States]
 
 
 VALUES = st.text("aé中\U0001f600д <>&\"'=/:\n", max_size=6)
@@ -427,8 +374,8 @@ def attributes(draw: st.DrawFn, named: dict[str, str]) -> str:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Written:
-    """Make a list of servers of which none has states of its own."""
+def documents(draw: st.DrawFn) -> tuple[str, str, dict[str, States]]:
+    """Draw a list of servers without states, and make it with them."""
     records = draw(st.dictionaries(IDS, ALL_STATES))
     element = draw(st.sampled_from(["", "c:", "é:"]))
     bound = {f"xmlns{':' if element else ''}{element[:-1]}": COMPUTE}
@@ -457,7 +404,7 @@ def documents(draw: st.DrawFn) -> Written:
         before += f"<{element}server{rest}"
         after += f"<{element}server{added}{rest}"
     head = draw(st.sampled_from(["", "\ufeff", "<?xml version='1.0'?>\n"]))
-    return Written(
+    return (
         f"{head}<{element}servers{start}{before}</{element}servers>",
         f"{head}<{element}servers{declaration}{start}{after}"
         f"</{element}servers>",
@@ -482,46 +429,18 @@ def canonical(body: bytes) -> str:
 
 @given(documents(), st.booleans())
 def test_any_list_keeps_every_byte_and_gets_its_states(
-    written: Written, overwrite: bool
+    drawn: tuple[str, str, dict[str, States]], overwrite: bool
 ) -> None:
-    before = written.before.encode()
-    document = Servers(before, Call.DETAIL, overwrite=overwrite)
-    after = document.splice(written.records)
-    assert after.decode() == written.after
-    assert canonical(after) == canonical(before)
+    before, expected, records = drawn
+    body = before.encode()
+    after = Servers(body, Call.DETAIL, overwrite=overwrite).splice(records)
+    assert after.decode() == expected
+    assert canonical(after) == canonical(body)
     for server in ElementTree.fromstring(after):  # noqa: S314
         if server.tag == f"{{{COMPUTE}}}server":
-            states = written.records.get(server.attrib["id"])
-            assert [
-                server.get(f"{{{NAMESPACE}}}{name}") for name in States._fields
-            ] == ([str(state) for state in states] if states else [None] * 3)
-    again = Servers(after, Call.DETAIL, overwrite=False)
-    assert not set(again.server_ids) & set(written.records)
-    assert again.splice(written.records) == after
-
-
-@given(documents(), st.data())
-def test_broken_list_is_refused_or_extended(
-    written: Written, data: st.DataObject
-) -> None:
-    body = bytearray(written.before.encode())
-    place = data.draw(st.integers(0, len(body) - 1))
-    body[place : place + data.draw(st.integers(0, 3))] = data.draw(
-        st.binary(max_size=3)
-    )
-    try:
-        document = Servers(bytes(body), Call.DETAIL, overwrite=True)
-    except ValueError:
-        return
-    after = document.splice(written.records)
-    try:
-        before = canonical(bytes(body))
-    except ElementTree.ParseError:
-        assert b"}" in body  # ElementTree reads none in a namespace
-        return
-    assert canonical(after) == before
-
-
-@given(st.binary(max_size=200), st.sampled_from([Call.DETAIL, Call.SHOW]))
-def test_any_bytes_are_refused(body: bytes, call: Call) -> None:
-    assert_refused(body, call)
+            states = records.get(server.attrib["id"], ())
+            found = [
+                server.get(f"{{{NAMESPACE}}}{name}")
+                for name in States._fields[: len(states)]
+            ]
+            assert found == list(map(str, states))
