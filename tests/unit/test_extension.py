@@ -55,55 +55,20 @@ def assert_same(element: ElementTree.Element, text: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("entries", "expected"),
-    [
-        ([], [ENTRY]),
-        (
-            [{"alias": "NMN"}, 1, None, {"alias": 1}],
-            [{"alias": "NMN"}, 1, None, {"alias": 1}, ENTRY],
-        ),
-        # Nova's placeholder.
-        (
-            [
-                {"alias": "NMN", "namespace": FAKE},
-                ENTRY | {"namespace": FAKE, "updated": "2014-12-03T00:00:00Z"},
-                {"alias": "OS-FLV-DISABLED"},
-            ],
-            [
-                {"alias": "NMN", "namespace": FAKE},
-                ENTRY,
-                {"alias": "OS-FLV-DISABLED"},
-            ],
-        ),
-        # Unknown members stay.
-        (
-            [{"x": [{"é": 1e3}], "alias": "OS-EXT-STS", "updated": None}],
-            [
-                {"x": [{"é": 1e3}], "alias": "OS-EXT-STS"}
-                | {"namespace": NAMESPACE, "updated": UPDATED}
-            ],
-        ),
-    ],
-)
-def test_list_in_json_gets_a_correct_entry(
-    entries: list[Any], expected: list[Any]
-) -> None:
-    assert in_json({"a": 1, "extensions": entries, "z": [None]}) == {
-        "a": 1,
-        "extensions": expected,
-        "z": [None],
-    }
-
-
-def test_order_of_json_members_stays() -> None:
-    body = b'{"z": 1, "extensions": [{"updated": 1, "alias": "OS-EXT-STS"}]}'
-    after = json.loads(corrected(body, "json", "extensions"))
-    assert list(after) == ["z", "extensions"]
-    assert list(after["extensions"][0]) == ["updated", "alias", "namespace"]
-
-
-def test_entry_in_json_is_corrected() -> None:
+def test_entry_in_json_is_added_or_corrected() -> None:
+    others = [{"alias": "NMN", "namespace": FAKE}, 1, None, {"alias": 1}]
+    own = {"x": [{"é": 1e3}], "alias": "OS-EXT-STS", "updated": None}
+    right = own | {"namespace": NAMESPACE, "updated": UPDATED}
+    for entries, expected in (
+        (others, [*others, ENTRY]),
+        ([*others, own], [*others, right]),
+    ):
+        document = {"z": 1, "extensions": entries, "a": [None]}
+        found = in_json(document)
+        # Unknown members stay, in order.
+        assert list(found) == list(document)
+        assert found == document | {"extensions": expected}
+    assert list(found["extensions"][-1]) == [*own, "namespace"]
     entry = ENTRY | {"namespace": FAKE, "links": [1]}
     assert in_json({"extension": entry, "x": 1}, "extension") == {
         "extension": ENTRY | {"links": [1]},
@@ -127,24 +92,20 @@ def test_document_is_correct(body_format: str) -> None:
     "body",
     [
         b"",
-        b"null",
         b"[]",
         b"{}",
         b'{"extensions": {}}',
-        b'{"extensions": null}',
         b'{"extensions": []',
         b'{"extensions": [], "x": nan}',
         # json reads these, and could not write them.
         b'{"extensions": [], "x": NaN}',
         b'{"extensions": [], "x": 1e999}',
         b'{"extensions": [], "x": %b}' % (b"9" * 5000),
-        b'{"extensions": ["\xe9"]}',
         b'\xef\xbb\xbf{"extensions": []}',
         '{"extensions": []}'.encode("utf-16"),
         b'{"extensions": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
         b'{"extension": []}',
         b'{"extension": {"alias": "NMN"}}',
-        b'{"extension": 1}',
     ],
 )
 @pytest.mark.parametrize("member", ["extensions", "extension"])
@@ -165,12 +126,6 @@ def test_other_json_is_refused(body: bytes, member: str) -> None:
             "<extension alias='OS-EXT-STS'/></c:extensions>",
             f"<c:extensions xmlns:c='{COMMON}' xmlns='urn:x' é='&#10;\"'>"
             f"<extension alias='OS-EXT-STS'/>{ELEMENT}</c:extensions>",
-        ),
-        (
-            f"<extensions{XMLNS}><extension alias='NMN'/>\n &lt;"
-            "<x><extension alias='OS-EXT-STS'/></x> </extensions>",
-            f"<extensions{XMLNS}><extension alias='NMN'/>\n &lt;"
-            f"<x><extension alias='OS-EXT-STS'/></x> {ELEMENT}</extensions>",
         ),
         (
             f"<extensions{XMLNS}><extension updated='&lt;' x='1' "
@@ -198,15 +153,11 @@ def test_entry_in_xml_is_corrected() -> None:
     "body",
     [
         "",
-        "{}",
         "<extensions/>",
         f"<extensions{XMLNS}>",
-        f"<extensions{XMLNS}></extension>",
         f"<!DOCTYPE extensions><extensions{XMLNS}/>",
-        f"<?xml version='1.0' encoding='x'?><extensions{XMLNS}/>",
         f"<?xml version='1.0' encoding='utf-16'?><extensions{XMLNS}/>",
         f"<servers{XMLNS}/>",
-        f"<extension{XMLNS}/>",
         f"<extension{XMLNS} alias='NMN'/>",
         "<extension alias='OS-EXT-STS'/>",
         f"<extensions{XMLNS}>"
@@ -236,33 +187,32 @@ EXTENSIONS = st.lists(
 )
 
 
-def expected(extensions: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return a list of extensions with one correct entry."""
-    right: list[dict[str, Any]] = []
-    known = False
-    for entry in extensions:
-        if entry.get("alias") != "OS-EXT-STS":
-            right.append(entry)
-        elif not known:
-            known = True
-            right.append(entry | {"namespace": NAMESPACE, "updated": UPDATED})
-    return right if known else [*right, ENTRY]
-
-
 @given(EXTENSIONS)
 def test_any_list_gets_a_correct_entry(
-    extensions: list[dict[str, str]],
+    entries: list[dict[str, str]],
 ) -> None:
-    assert in_json({"extensions": extensions})["extensions"] == expected(
-        extensions
-    )
+    expected: list[dict[str, Any]] = []
+    own = False
+    for entry in entries:
+        if entry.get("alias") != "OS-EXT-STS":
+            expected.append(entry)
+        elif not own:
+            own = True
+            changes = {"namespace": NAMESPACE, "updated": UPDATED}
+            expected.append(entry | changes)
+    if not own:
+        expected.append(ENTRY)
+    assert in_json({"extensions": entries})["extensions"] == expected
     root = ElementTree.Element(f"{{{COMMON}}}extensions")
-    for entry in extensions:
+    for entry in entries:
         ElementTree.SubElement(root, f"{{{COMMON}}}extension", entry)
-    names = ("alias", "name", "namespace", "updated")
-    assert [
-        entry.attrib for entry in in_xml(ElementTree.tostring(root, "unicode"))
-    ] == [
-        {name: entry[name] for name in names if name in entry}
-        for entry in expected(extensions)
+    found = in_xml(ElementTree.tostring(root, "unicode"))
+    # In XML, the description is an element, and there are no links.
+    assert [entry.attrib for entry in found] == [
+        {
+            name: value
+            for name, value in entry.items()
+            if name not in ("description", "links")
+        }
+        for entry in expected
     ]
