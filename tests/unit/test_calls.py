@@ -47,31 +47,28 @@ def test_call_is_found_below_every_endpoint(
         "/servers/abc/ips",
         "/servers/detail/x",
         "/os-hypervisors/servers",
-        "/os-hypervisors/host/servers",
+        "//os-hypervisors//host//servers",
         "/v2.1/6f70656e/os-hypervisors/host/servers",
         "/v3/6f70656e/servers",
         "/extensions/OS-DCF",
         "/extensions/os-ext-sts",
         "/extensions/OS-EXT-STS/x",
-        "/flavors",
-        "/os-server-groups",
         "servers",
     ],
 )
 def test_other_paths_are_not_handled(path: str) -> None:
     assert called(path) is None
+    assert call_of({"REQUEST_METHOD": "GET"}) is None
 
 
 @pytest.mark.parametrize(
     ("path", "folded"),
     [
         ("///v2.1//6f70656e//servers", "/v2.1/6f70656e/servers"),
-        ("/v2.1//servers///detail", "/v2.1/servers/detail"),
         ("/servers//a", "/servers/a"),
         ("/servers//", "/servers/"),
         ("/v2.1/extensions//OS-EXT-STS", "/v2.1/extensions/OS-EXT-STS"),
         ("/servers//a//ips", "/servers/a/ips"),
-        ("//os-hypervisors//host//servers", "/os-hypervisors/host/servers"),
     ],
 )
 def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
@@ -84,7 +81,3 @@ def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
 )
 def test_only_get_and_head_are_handled(method: str, call: Call | None) -> None:
     assert called("/servers", method) is call
-
-
-def test_request_without_path_info_is_not_handled() -> None:
-    assert call_of({"REQUEST_METHOD": "GET"}) is None

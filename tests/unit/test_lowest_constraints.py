@@ -21,53 +21,45 @@ def requirements(text: str) -> list[Requirement]:
     ]
 
 
-def versions(text: str, operator: str) -> set[tuple[str, str]]:
-    """Return what is required, as names with their versions.
-
-    Each has to have one version, and that with the operator.
-    """
-    found: set[tuple[str, str]] = set()
+def versions(text: str, operator: str) -> list[tuple[str, str]]:
+    """Return names with their versions, each with the same operator."""
+    found = []
     for requirement in requirements(text):
         (specifier,) = requirement.specifier
         assert specifier.operator == operator, str(requirement)
-        found.add((canonicalize_name(requirement.name), specifier.version))
+        found.append((canonicalize_name(requirement.name), specifier.version))
     return found
 
 
-def test_constraints_are_the_lowest_that_are_allowed() -> None:
+@pytest.fixture
+def setup_cfg() -> configparser.ConfigParser:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    extras = setup["options.extras_require"].values()
-    allowed = [setup["options"]["install_requires"], *extras]
-    pinned = (ROOT / "lowest-constraints.txt").read_text()
-    assert versions(pinned, "==") == versions("\n".join(allowed), ">=")
+    return setup
+
+
+def test_constraints_are_the_lowest_that_are_allowed(
+    setup_cfg: configparser.ConfigParser,
+) -> None:
+    extras = setup_cfg["options.extras_require"].values()
+    allowed = [setup_cfg["options"]["install_requires"], *extras]
+    pinned = versions((ROOT / "lowest-constraints.txt").read_text(), "==")
+    assert sorted(pinned) == sorted(set(versions("\n".join(allowed), ">=")))
 
 
 @pytest.mark.parametrize("release", range(29, 35))
-def test_every_nova_keeps_its_libraries(release: int) -> None:
-    pins = dict(
-        versions(
-            (ROOT / f"tests/nova/constraints/nova{release}.txt").read_text(),
-            "==",
-        )
-    )
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
+def test_every_nova_keeps_its_libraries(
+    setup_cfg: configparser.ConfigParser, release: int
+) -> None:
+    constraints = ROOT / f"tests/nova/constraints/nova{release}.txt"
+    pins = dict(versions(constraints.read_text(), "=="))
     added = [
         requirement.name
-        for requirement in requirements(setup["options"]["install_requires"])
+        for requirement in requirements(
+            setup_cfg["options"]["install_requires"]
+        )
         if not requirement.specifier.contains(
             pins.get(canonicalize_name(requirement.name), "0")
         )
     ]
     assert added == ["msgspec"]
-
-
-def test_constraints_are_in_order() -> None:
-    names = [
-        requirement.name
-        for requirement in requirements(
-            (ROOT / "lowest-constraints.txt").read_text()
-        )
-    ]
-    assert names == sorted(names)
