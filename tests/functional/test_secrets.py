@@ -8,9 +8,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from oslo_config import cfg
 
-from nova_ext_sts import ExtendedStatus, settings
+from nova_ext_sts import filter_factory, settings
 from nova_ext_sts.records import RecordsUnavailable, systems, urls
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
@@ -93,16 +92,16 @@ def test_no_password_is_told(
         options = {option: url, "timeout": 2}
     else:
         options[option] = url
-    conf = cfg.ConfigOpts()
-    said: list[str] = []
+    factory = filter_factory({}, **options)
+    said = [repr(factory)]
     # With DEBUG on everywhere. SQLAlchemy writes the user's name then, and in
     # its objects: they do not tell that it is the password.
     is_name = password == MARK
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO if is_name else logging.DEBUG, "sqlalchemy")
     try:
-        extended = ExtendedStatus(answering(LIST), options)
-        conf = extended.oslo_conf
+        extended = factory(answering(LIST))
+        extended.oslo_conf.log_opt_values(logging.getLogger(), logging.DEBUG)
         assert Client(extended).get_list().body == LIST
         if not is_name:
             said += map(repr, objects(extended))
@@ -112,7 +111,6 @@ def test_no_password_is_told(
         said += traceback.format_exception(raised.value)
     except ConfigurationError as error:
         said += traceback.format_exception(error)
-    conf.log_opt_values(logging.getLogger("conf"), logging.DEBUG)
     said += (record.getMessage() for record in caplog.records)
     said.append(caplog.text)
     assert [line for line in said if MARK in line] == []

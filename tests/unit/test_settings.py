@@ -66,18 +66,26 @@ def test_filters_section_takes_precedence_over_the_file(
     assert settings.read(conf, {}).timeout == 2.0
 
 
-def test_paste_file_has_one_cell_connection_per_line() -> None:
-    local = {"cell_connection": "\n a = sqlite:////a\n cell 2=x://y=z\n"}
-    assert settings.read(cfg.ConfigOpts(), local).cell_connections == {
-        "a": "sqlite:////a",
-        "cell 2": "x://y=z",
+def test_filters_section_has_text_or_values() -> None:
+    local = {
+        "overwrite": 1,
+        "announce": False,
+        "timeout": 1,
+        "calls": ("show",),
+        # One per line.
+        "cell_connection": "\n a = sqlite:////a\n cell 2=x://y=z\n",
     }
+    found = settings.read(cfg.ConfigOpts(), local)
+    assert found.overwrite is True
+    assert found.announce is False
+    assert found.timeout == 1.0
+    assert found.calls == {"show"}
+    assert found.cell_connections == {"a": "sqlite:////a", "cell 2": "x://y=z"}
 
 
 @pytest.mark.parametrize(
     ("local", "nova", "name"),
     [
-        ({"connection": "a"}, {}, "database"),
         ({"connection": "a"}, {"api_database": "b"}, "database"),
         ({"connection": "a", "api_connection": "b"}, {}, "cells"),
         (
@@ -86,7 +94,6 @@ def test_paste_file_has_one_cell_connection_per_line() -> None:
             "cells",
         ),
         ({}, {"database": "a", "api_database": "b"}, "cells"),
-        ({}, {"database": "a"}, "database"),
         ({}, {}, "database"),
         ({"record_source": "x", "connection": "a"}, {}, "x"),
     ],
@@ -158,31 +165,16 @@ def test_database_group_can_lack_options() -> None:
     )
 
 
-def test_repr_shows_no_secret() -> None:
-    url = "mysql+pymysql://u:s3cret@h/x"
-    local = {
-        "connection": url,
-        "api_connection": url,
-        "cell_connection": f"a={url}",
-    }
-    assert "s3cret" not in repr(settings.read(cfg.ConfigOpts(), local))
-    factory = filter_factory({}, connection="sqlite:////s3cret")
-    assert "s3cret" not in repr(factory)
-    assert "s3cret" not in repr(vars(factory(answering(b""))))
-
-
 #: Options of a filter, and keywords of the error.
 INVALID: list[tuple[dict[str, Any], list[str]]] = [
     ({"conection": "sqlite://"}, ["conection", "connection", "timeout"]),
     ({"calls": "list,shows"}, ["calls", "shows", "list, detail, show"]),
-    ({"timeout": "soon"}, ["timeout", "soon"]),
     ({"timeout": ""}, ["timeout", "empty"]),
     ({"timeout": float("inf")}, ["timeout", "3600"]),
     ({"max_connections": []}, ["max_connections", "list"]),
     ({"max_connections": 0}, ["max_connections", "1"]),
     ({"on_error": "ignore"}, ["on_error", "omit, fail", "ignore"]),
     ({"cell_connection": 1}, ["cell_connection", "$$"]),
-    ({"cell_connection": "s3cret"}, ["cell_connection", "NAME_OR_UUID=URL"]),
     (
         {"cell_connection": "mysql://u:s3cret@h/x?charset=utf8"},
         ["cell_connection", "NAME_OR_UUID=URL"],
@@ -196,20 +188,11 @@ INVALID: list[tuple[dict[str, Any], list[str]]] = [
     *(
         ({option: url}, ["URL", f"({option})", keyword])
         for option, url, keyword in (
-            ("connection", "mysql+pymysql://u:tail@s3cret@h/x", "parse"),
-            ("connection", "mysql+pymysql://u:pa@ss/s3cret@h/x", "parse"),
-            ("connection", "mysql+pymysql:///u:s3cret@h/x", "parse"),
             ("connection", "mysql+pymysql://u:s3cret@h", "parse"),
-            ("connection", "s3cret", "parse"),
             ("api_connection", "mysql+pymysql://u:s3cret@h:None/x", "parse"),
-            ("connection", "mysequel://u:s3cret@h/x", "mysql+pymysql"),
             ("connection", "oracle://u:s3cret@h/x", "mysql+pymysql"),
             ("connection", "postgresql+pg8000://u:s3cret@h/x", "sqlite"),
-            (
-                "connection",
-                "mysql+pymysql://u:s3cret@h/x?ssl_ca=/no/such.pem",
-                "/no/such.pem",
-            ),
+            ("connection", "mysql+pymysql://h/x?ssl_ca=/no.pem", "/no.pem"),
         )
     ),
     (
@@ -260,9 +243,7 @@ def test_error_names_the_section_of_the_file(
 @pytest.mark.parametrize(
     ("module", "url", "package"),
     [
-        ("pymysql", "mysql+pymysql://h/x", "nova-ext-sts[mysql]"),
         ("MySQLdb", "mysql://h/x", "nova-ext-sts[mysqlclient]"),
-        ("psycopg", "postgresql+psycopg://h/x", "nova-ext-sts[postgresql]"),
         ("psycopg2", "postgresql+psycopg2://h/x", "psycopg2"),
     ],
 )
@@ -275,35 +256,9 @@ def test_error_names_the_package_of_a_missing_driver(
     assert f"install {package}" in str(raised.value)
 
 
-def test_values_need_not_be_text() -> None:
-    local = {
-        "overwrite": 1,
-        "announce": False,
-        "timeout": 1,
-        "calls": ("show",),
-    }
-    found = settings.read(cfg.ConfigOpts(), local)
-    assert found.overwrite is True
-    assert found.announce is False
-    assert found.timeout == 1.0
-    assert found.calls == {"show"}
-
-
 def test_options_of_others_in_paste_defaults_are_ignored() -> None:
     others = {"here": "/etc/nova", "timeout": "soon", "connection": "x"}
     filter_factory(others, connection="sqlite://")(answering(b""))
-
-
-def test_oslo_config_project_selects_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "x.conf"
-    path.write_text(
-        "[extended_status]\nconnection = sqlite://\ncalls = show\n"
-    )
-    project = {"oslo_config_project": "x", "oslo_config_program": "x"}
-    extended = filter_factory(project, oslo_config_file=str(path))(
-        answering(b"")
-    )
-    assert extended.settings.calls == {"show"}
 
 
 def test_filter_can_be_created_with_an_oslo_config_object() -> None:
