@@ -23,10 +23,9 @@ EXTENDED = (
     b'{"server": {"id": "a", "OS-EXT-STS:vm_state": "active", '
     b'"OS-EXT-STS:task_state": "rebooting", "OS-EXT-STS:power_state": 1}}'
 )
-OK = "200 OK"
-HEAD = (OK, [JSON])
-EXTENDED_HEAD = (OK, [JSON, ("Content-Length", str(len(EXTENDED)))])
-TEXT = ("Content-Type", "text/plain")
+HEAD = ("200 OK", [JSON])
+TEXT_HEAD = ("200 OK", [("Content-Type", "text/plain")])
+EXTENDED_HEAD = ("200 OK", [JSON, ("Content-Length", str(len(EXTENDED)))])
 
 
 class Source:
@@ -44,28 +43,42 @@ class Source:
 
 
 def serve(
-    application: WSGIApplication, connection: str, **options: Any
+    application: WSGIApplication,
+    connection: str,
+    error: BaseException | None = None,
+    **options: Any,
 ) -> list[Any]:
-    """Serve a request; return heads, chunks of the body and errors."""
-    extended = filter_factory({}, connection=connection, **options)
+    """Serve a request; return heads, chunks of the body and errors.
+
+    The application's iterable must be closed once.
+
+    :param error: raised by the server when the response starts
+    """
+    sources: list[Source] = []
     events: list[Any] = []
 
+    def observed(environ: Any, start_response: Any) -> Iterable[bytes]:
+        sources.append(Source(application(environ, start_response)))
+        return sources[0]
+
     def start_response(*head: Any) -> Any:
+        if error:
+            raise error
         events.append(head[:2])
         return events.append
 
+    extended = filter_factory({}, connection=connection, **options)(observed)
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers/a"}
     body: Any = None
     try:
-        body = extended(application)(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers/a"},
-            start_response,
-        )
+        body = extended(environ, start_response)
         events += body
-    except Exception as error:
-        events.append(repr(error))
+    except (Exception, KeyboardInterrupt) as raised:
+        events.append(repr(raised))
     finally:
         if hasattr(body, "close"):
             body.close()
+    assert [source.closed for source in sources] in ([], [1])
     return events
 
 
@@ -76,11 +89,6 @@ def reused_buffer() -> Iterator[Any]:
         chunk = BODY[start : start + 5]
         buffer[: len(chunk)] = chunk
         yield memoryview(buffer)[: len(chunk)]
-
-
-def in_chunks(environ: Any, start_response: Any) -> Iterable[bytes]:
-    start_response(*HEAD)
-    return (BODY[at : at + 1] for at in range(len(BODY)))
 
 
 def in_one_buffer(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -102,7 +110,7 @@ def writing(environ: Any, start_response: Any) -> Iterable[bytes]:
 
 
 def starting_again(environ: Any, start_response: Any) -> Iterable[bytes]:
-    start_response("500 Internal Server Error", [TEXT])
+    start_response("500 Internal Server Error", [])
     try:
         raise ValueError
     except ValueError:
@@ -110,23 +118,9 @@ def starting_again(environ: Any, start_response: Any) -> Iterable[bytes]:
     return [BODY]
 
 
-@pytest.mark.parametrize(
-    "application", [in_chunks, in_one_buffer, late, writing, starting_again]
-)
-def test_every_way_to_respond_is_extended(
-    connection: str, application: WSGIApplication
-) -> None:
-    assert serve(application, connection) == [EXTENDED_HEAD, EXTENDED]
-
-
-@pytest.mark.parametrize("application", [in_chunks, late, writing])
-def test_body_above_the_limit_is_sent_unchanged(
-    connection: str, application: WSGIApplication
-) -> None:
-    head, *chunks = serve(application, connection, max_body_size=7)
-    assert head == HEAD
-    assert b"".join(chunks) == BODY
-    assert len(chunks) > 1
+def in_text(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(*TEXT_HEAD)
+    return [BODY]
 
 
 def failing(error: BaseException) -> Iterator[bytes]:
@@ -137,6 +131,11 @@ def failing(error: BaseException) -> Iterator[bytes]:
 def raising_in_body(environ: Any, start_response: Any) -> Iterable[bytes]:
     start_response(*HEAD)
     return failing(ValueError("x"))
+
+
+def interrupted(environ: Any, start_response: Any) -> Iterable[bytes]:
+    start_response(*HEAD)
+    return failing(KeyboardInterrupt())
 
 
 def raising_in_late_body(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -152,62 +151,41 @@ def raising_after_write(environ: Any, start_response: Any) -> Iterable[bytes]:
 @pytest.mark.parametrize(
     ("application", "events"),
     [
+        (in_one_buffer, [EXTENDED_HEAD, EXTENDED]),
+        (late, [EXTENDED_HEAD, EXTENDED]),
+        (writing, [EXTENDED_HEAD, EXTENDED]),
+        (starting_again, [EXTENDED_HEAD, EXTENDED]),
+        (in_text, [TEXT_HEAD, BODY]),
+        # An error reaches the server after the bytes before it, …
         (raising_in_body, [HEAD, BODY[:3], "ValueError('x')"]),
         (raising_in_late_body, [HEAD, BODY[:3], "ValueError('x')"]),
-        # The server can still send a 500, because write() is buffered.
+        # … and if nothing has been sent, it can still send a 500.
         (raising_after_write, ["ValueError('x')"]),
+        (interrupted, ["KeyboardInterrupt()"]),
     ],
 )
-def test_error_of_the_application_reaches_the_server(
+def test_every_way_to_respond_is_handled(
     connection: str, application: WSGIApplication, events: list[Any]
 ) -> None:
     assert serve(application, connection) == events
 
 
-@pytest.mark.parametrize(
-    ("chunks", "content_type", "options"),
-    [
-        ([BODY[:3], BODY[3:]], JSON, {}),
-        ([BODY], TEXT, {}),
-        ([b"no JSON"], JSON, {}),
-        ([BODY, b" "], JSON, {"max_body_size": 7}),
-        (failing(ValueError()), JSON, {}),
-    ],
-)
-def test_iterable_is_closed_once(
-    connection: str,
-    chunks: Iterable[bytes],
-    content_type: tuple[str, str],
-    options: dict[str, Any],
+@pytest.mark.parametrize("application", [in_one_buffer, late, writing])
+def test_body_above_the_limit_is_sent_unchanged(
+    connection: str, application: WSGIApplication
 ) -> None:
-    source = Source(chunks)
-
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        start_response(OK, [content_type])
-        return source
-
-    serve(application, connection, **options)
-    assert source.closed == 1
+    head, *chunks = serve(application, connection, max_body_size=7)
+    assert head == HEAD
+    assert b"".join(chunks) == BODY
+    assert len(chunks) > 1
 
 
-@pytest.mark.parametrize("refuses", [True, False])
 def test_iterable_is_closed_if_the_server_does_not_receive_it(
-    connection: str, refuses: bool
+    connection: str,
 ) -> None:
-    source = Source([BODY] if refuses else failing(KeyboardInterrupt()))
-
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
-        start_response(*HEAD)
-        return source
-
-    def start_response(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    extended = filter_factory({}, connection=connection)(application)
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers/a"}
-    with pytest.raises(KeyboardInterrupt):
-        extended(environ, start_response)
-    assert source.closed == 1
+    error = KeyboardInterrupt("server")
+    events = serve(in_one_buffer, connection, error)
+    assert events == ["KeyboardInterrupt('server')"]
 
 
 def test_complete_body_is_a_list(connection: str) -> None:
