@@ -39,18 +39,32 @@ def states_of(server: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(server[name] for name in extension.ATTRIBUTES)
 
 
-def refusal(*arguments: object) -> str:
-    """Return the sentence with which the command refuses to start."""
+def update(file: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute(statement)
+
+
+def ended(
+    *arguments: object, command: object = COMMAND, **options: Any
+) -> tuple[int, str, list[str]]:
+    """Run a command; return its status, its output and the error's lines."""
     done = subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
+        [*map(str, [command, *arguments])],
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
+        **options,
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
-    return line
+    return done.returncode, done.stdout or "", done.stderr.splitlines()
+
+
+def refusal(*arguments: object, **options: Any) -> str:
+    """Return the sentence with which a command refuses to start."""
+    status, output, (sentence,) = ended(*arguments, **options)
+    assert (status, output) == (1, "")
+    return sentence
 
 
 @pytest.fixture
@@ -78,11 +92,8 @@ def test_output_fits_a_terminal(
     assert demo.text.isascii()
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all-states",)])
-def test_proof_is_what_the_filter_adds_to_the_list(
-    arguments: tuple[str, ...], tmp_path: Path
-) -> None:
-    with started(*arguments, f"--database={tmp_path / 'x'}") as demo:
+def test_proof_is_what_the_filter_adds_to_the_list(tmp_path: Path) -> None:
+    with started(f"--database={tmp_path / 'x'}") as demo:
         listed = get(f"{demo.url}/servers")["servers"]
         sizes = [
             len(urllib.request.urlopen(demo.url + path).read())  # noqa: S310
@@ -118,15 +129,6 @@ def test_printed_commands_show_and_change_a_server(file: Path) -> None:
     ]
 
 
-def test_ten_servers_are_named_by_what_they_are_for(tmp_path: Path) -> None:
-    with started("--database", tmp_path / "x") as demo:
-        found = get(f"{demo.url}/servers")["servers"]
-    assert {
-        server["name"]: states_of(server) for server in found
-    } == servers.SERVERS
-    assert len(set(servers.SERVERS.values())) == len(found) == 10
-
-
 def test_all_states_are_one_server_for_each_row_of_the_table(
     tmp_path: Path,
 ) -> None:
@@ -147,20 +149,15 @@ def test_without_the_filter_no_server_has_states(tmp_path: Path) -> None:
 
 def test_start_puts_the_servers_back(tmp_path: Path) -> None:
     file = tmp_path / "x"
-    with started("--all-states", "--database", file):
-        pass
-    with started("--database", file) as demo:
-        first = get(f"{demo.url}/servers")
-        with contextlib.closing(sqlite3.connect(file)) as database, database:
-            database.execute("UPDATE instances SET vm_state = 'unheard of'")
-        changed = get(f"{demo.url}/servers")
-        assert {states_of(server)[0] for server in changed["servers"]} == {
-            "unheard of"
-        }
-        host = demo.url
-    with started("--database", file) as demo:
-        again = json.dumps(get(f"{demo.url}/servers"))
-    assert json.loads(again.replace(demo.url[:-5], host[:-5])) == first
+    for arguments in (["--all-states"], []):
+        with started(*arguments, "--database", file) as demo:
+            found = get(f"{demo.url}/servers")["servers"]
+            update(file, "UPDATE instances SET vm_state = 'unheard of'")
+            changed = get(f"{demo.url}/servers/{found[0]['id']}")["server"]
+        assert states_of(changed)[0] == "unheard of"
+    assert {
+        server["name"]: states_of(server) for server in found
+    } == servers.SERVERS
 
 
 def test_it_listens_on_ipv6(tmp_path: Path) -> None:
@@ -208,27 +205,21 @@ def test_impossible_address_is_one_sentence(address: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--port=x",),
-        ("--live", "--all-states"),
-        *(
-            ("--live", f"--interval={interval}")
-            for interval in ("0", "-1", "nan", "inf", "soon")
-        ),
+        ["--port=x"],
+        ["--live", "--all-states"],
+        *(["--interval", text] for text in ("0", "-1", "nan", "inf", "soon")),
     ],
 )
-def test_usage_errors_exit_with_2(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [COMMAND, *arguments], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert arguments[-1].partition("=")[0] in done.stderr
+def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
+    status, output, errors = ended(*arguments)
+    assert (status, output) == (2, "")
+    assert "error: " in errors[-1]
 
 
 def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     text, nova = tmp_path / "text", tmp_path / "nova.sqlite"
     text.write_text("not SQLite " * 100)
-    with contextlib.closing(sqlite3.connect(nova)) as database:
-        database.execute("CREATE TABLE instances (uuid)")
+    update(nova, "CREATE TABLE instances (uuid)")
     for file in (text, nova, tmp_path, tmp_path / "missing" / "x"):
         before = file.is_file() and file.read_bytes()
         sentence = refusal("--port=0", "--database", file)
@@ -240,29 +231,20 @@ def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
 def test_full_disk_is_one_sentence(tmp_path: Path) -> None:
     # The most that a process may write, its output being pipes.
     script = f"ulimit -f 1; '{COMMAND}' --port 0 --database '{tmp_path}/x'"
-    done = subprocess.run(
-        ["bash", "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        # Neither coverage nor Python may write files of their own.
-        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{tmp_path}/x" in done.stderr
+    # Neither coverage nor Python may write files of their own.
+    environ = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    sentence = refusal("-c", script, command="bash", env=environ)
+    assert f"{tmp_path}/x" in sentence
 
 
-@pytest.mark.parametrize("arguments", [(), ("--live",)])
+@pytest.mark.parametrize("arguments", [[], ["--live"]])
 @pytest.mark.parametrize(
-    ("output", "status", "lines"),
-    [("/dev/full", 1, 1), ("closed pipe", 0, 0)],
+    ("output", "expected"), [("/dev/full", (1, 1)), ("closed pipe", (0, 0))]
 )
 def test_output_that_cannot_be_written(
     output: str,
-    status: int,
-    lines: int,
-    arguments: tuple[str, ...],
+    expected: tuple[int, int],
+    arguments: list[str],
     tmp_path: Path,
 ) -> None:
     if output == "/dev/full":
@@ -271,16 +253,11 @@ def test_output_that_cannot_be_written(
         reading, descriptor = os.pipe()
         os.close(reading)
     with os.fdopen(descriptor, "wb") as stdout:
-        done = subprocess.run(
-            [COMMAND, "--port=0", f"--database={tmp_path / 'x'}", *arguments],
+        status, _, errors = ended(
+            *("--port=0", "--database", tmp_path / "x", *arguments),
             stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
         )
-    assert done.returncode == status
-    assert len(done.stderr.splitlines()) == lines
+    assert (status, len(errors)) == expected
 
 
 @pytest.mark.parametrize("name", ["waitress", "rich"])
@@ -289,16 +266,9 @@ def test_missing_extra_is_one_sentence(name: str) -> None:
         f"import sys; sys.modules['{name}'] = None; "
         "from nova_ext_sts.demo.command import main; sys.exit(main([]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{name} is missing" in done.stderr
-    assert "nova-ext-sts[demo]" in done.stderr
+    sentence = refusal("-c", script, command=sys.executable)
+    assert f"{name} is missing" in sentence
+    assert "nova-ext-sts[demo]" in sentence
 
 
 def test_terminal_of_another_encoding_gets_escapes(tmp_path: Path) -> None:
@@ -337,8 +307,10 @@ def test_paste_file_runs_as_it_is(
     monkeypatch.chdir(tmp_path)
     app = webtest.TestApp(loadapp(f"config:{PASTE_FILE}#demo"))
     found = app.get("/v2.1/servers").json["servers"]
-    assert [server["name"] for server in found] == list(servers.SERVERS)
-    assert states_of(found[0]) == servers.SERVERS["web-1"]
+    assert {
+        server["name"]: states_of(server) for server in found
+    } == servers.SERVERS
+    assert len(set(servers.SERVERS.values())) == len(found) == 10
     assert [file.name for file in tmp_path.iterdir()] == [
         "nova-ext-sts-demo.sqlite"
     ]
@@ -374,43 +346,32 @@ def test_list_detail_and_show_agree(app: webtest.TestApp) -> None:
 def test_extension_is_announced_by_the_filter_alone(
     app: webtest.TestApp, bare_app: webtest.TestApp
 ) -> None:
-    announced = [
-        [
-            each["alias"]
-            for each in found.get("/v2.1/extensions").json["extensions"]
-        ]
-        for found in (bare_app, app)
-    ]
-    assert announced == [["OS-DCF"], ["OS-DCF", extension.ALIAS]]
-    path = f"/v2.1/extensions/{extension.ALIAS}"
-    assert bare_app.get(path, status=404).json["itemNotFound"]["code"] == 404
-    assert app.get(path).json["extension"]["alias"] == extension.ALIAS
-    assert app.get("/v2.1/extensions/OS-DCF").json == {
-        "extension": api.EXTENSION
-    }
+    for found, aliases in (
+        (bare_app, ["OS-DCF"]),
+        (app, ["OS-DCF", extension.ALIAS]),
+    ):
+        entries = found.get("/v2.1/extensions").json["extensions"]
+        assert [entry["alias"] for entry in entries] == aliases
+        for alias in ("OS-DCF", extension.ALIAS):
+            status = 200 if alias in aliases else 404
+            found.get(f"/v2.1/extensions/{alias}", status=status)
 
 
-@pytest.mark.parametrize("call", ["servers", "servers/detail"])
-def test_pages_are_followed_to_the_end(
-    call: str, app: webtest.TestApp
-) -> None:
-    names = []
-    url = f"/v2.1/{call}?limit=4"
-    sizes = []
+def test_pages_are_followed_to_the_end(app: webtest.TestApp) -> None:
+    pages = []
+    url = "/v2.1/servers/detail?limit=4"
     while url:
         page = app.get(url).json
-        sizes.append(len(page["servers"]))
-        names += [server["name"] for server in page["servers"]]
+        pages.append([server["name"] for server in page["servers"]])
         url = "".join(link["href"] for link in page.get("servers_links", ()))
-    assert sizes == [4, 4, 2]
-    assert names == list(servers.SERVERS)
+    names = list(servers.SERVERS)
+    assert pages == [names[:4], names[4:8], names[8:]]
 
 
 @pytest.mark.parametrize(
     ("query", "names"),
     [
         ("limit=0", []),
-        ("limit=1", ["web-1"]),
         ("limit=999999999", list(servers.SERVERS)),
         ("name=web", ["web-1", "web-2"]),
         ("name=web&limit=1", ["web-1"]),
@@ -431,9 +392,7 @@ def test_query_chooses_servers(
     ("method", "path", "fault", "status"),
     [
         ("GET", "/v2.1/servers/none", "itemNotFound", 404),
-        ("GET", "/v2.1/extensions/none", "itemNotFound", 404),
         ("GET", "/v2.1/flavors", "itemNotFound", 404),
-        ("GET", "/v2.1/servers?limit=x", "badRequest", 400),
         ("GET", "/v2.1/servers?limit=-1", "badRequest", 400),
         ("GET", "/v2.1/servers?limit=1000000000", "badRequest", 400),
         ("GET", "/v2.1/servers/detail?marker=none", "badRequest", 400),
@@ -456,8 +415,7 @@ def test_fault_is_the_apis_own(
     )
     assert passed.json[fault]["code"] == status
     assert passed.body == own.body
-    assert passed.headers.get("Allow") == own.headers.get("Allow")
-    assert ("Allow" in own.headers) == (status == 405)
+    assert ("Allow" in passed.headers) == (status == 405)
 
 
 def test_lost_file_is_a_fault(app: webtest.TestApp, file: Path) -> None:
@@ -468,8 +426,7 @@ def test_lost_file_is_a_fault(app: webtest.TestApp, file: Path) -> None:
 
 
 def test_any_row_is_a_server(app: webtest.TestApp, file: Path) -> None:
-    with contextlib.closing(sqlite3.connect(file)) as database, database:
-        database.execute("INSERT INTO instances (uuid) VALUES ('new')")
+    update(file, "INSERT INTO instances (uuid) VALUES ('new')")
     server = app.get("/v2.1/servers/new").json["server"]
     assert (server["name"], server["status"]) == (None, "UNKNOWN")
     assert states_of(server) == (None, None, None)
