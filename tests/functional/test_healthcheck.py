@@ -84,8 +84,7 @@ def test_silent_database_is_reported_before_the_filters_timeout(
     url = f"{driver}://u:s3cret@127.0.0.1:{silent.port}/x"
     client = client_of(**{option: url, "timeout": "60"})
     began = time.monotonic()
-    for _ in range(3):
-        assert health(client).status == UNAVAILABLE
+    assert health(client).status == UNAVAILABLE
     assert time.monotonic() - began < 30
     assert "s3cret" not in caplog.text
 
@@ -136,4 +135,6 @@ def test_plugin_is_queried(
 def test_response_without_details_shows_nothing_of_the_site() -> None:
     client = client_of(connection="sqlite:////no/such/file", detailed="false")
     response = client.get("/", HTTP_ACCEPT="application/json")
-    assert response.json["reasons"] == ["server states cannot be read"]
+    (reason,) = response.json["reasons"]
+    assert "no/such" not in response.body.decode()
+    assert "states" in reason
