@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import options as db_options
 
 from nova_ext_sts.records import RecordsUnavailable, mappings
 from nova_ext_sts.states import States
@@ -288,10 +290,14 @@ def test_cells_are_read_side_by_side_within_the_timeout(
 def test_cell_can_be_read_with_a_url_of_the_operators(
     sqlite_cells: Cells, key: str
 ) -> None:
-    sqlite_cells.move_cell(2, "x")
+    conf = cfg.ConfigOpts()
+    conf.register_opts(db_options.database_opts, group="database")
+    # They apply to the URL in Nova's mapping alone.
+    conf.set_override("connection_parameters", "timeout=x", group="database")
     url = sqlite_cells.cells["cell1"].url
-    records = sqlite_cells.source(cell_connection=f"{key}={url}")
+    records = sqlite_cells.source(conf=conf, cell_connection=f"{key}={url}")
     assert records.lookup(["a"]) == {"a": ACTIVE}
+    assert_only({}, ["a"], sqlite_cells.source(conf=conf))
 
 
 def test_cell_connection_that_names_no_cell_is_logged(

@@ -17,8 +17,6 @@ from nova_ext_sts import settings
 from nova_ext_sts.records import (
     DatabaseUnavailable,
     RecordsUnavailable,
-    SchemaMismatch,
-    Unreachable,
     engine,
 )
 from nova_ext_sts.records.database import INSTANCES
@@ -26,7 +24,6 @@ from nova_ext_sts.states import States
 from tests.support.cells import source
 from tests.support.databases import SERVERS, Database, made
 from tests.support.lookups import (
-    closed_port,
     full_queue,
     locked,
     slow_down,
@@ -208,22 +205,6 @@ def test_query_that_fails_late_suspends_queries(
     assert "no answer" not in caplog.text
     pass_time(2.01)
     assert records.lookup(["a"]) == {"a": ACTIVE}
-
-
-def test_failure_that_is_fast_suspends_nothing(
-    sqlite: Database, pass_time: Passes
-) -> None:
-    sqlite.execute("ALTER TABLE instances RENAME TO hidden")
-    records = source(connection=sqlite.url)
-    fails(records, SchemaMismatch)
-    sqlite.execute("ALTER TABLE hidden RENAME TO instances")
-    assert records.lookup(["a"]) == {}
-
-
-@pytest.mark.parametrize("driver", DRIVERS.values())
-def test_missing_server_is_unreachable(driver: str) -> None:
-    with closed_port() as closed:
-        fails(source(connection=url_of(closed, driver)), Unreachable)
 
 
 @both_servers

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from oslo_config import cfg
 from sqlalchemy.engine import make_url
 
 from nova_ext_sts import settings
@@ -17,7 +16,7 @@ from nova_ext_sts.records.cells import MAPPINGS
 from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.records.systems import SYSTEMS, Select
 from nova_ext_sts.states import States
-from tests.support.cells import Cells, source
+from tests.support.cells import source
 from tests.support.databases import (
     INSTANCE_MAPPINGS,
     SERVERS,
@@ -66,27 +65,41 @@ def value_of(opened: engine.Database, value: str) -> list[Any]:
     return [tuple(row) for row in query.rows()]
 
 
-def test_session_has_its_settings(database: Database) -> None:
-    names, expected = {
-        "mysql": (
-            ("@@tx_isolation", "@@tx_read_only", "@@max_statement_time"),
-            ("READ-COMMITTED", 1, 1.8),
-        ),
-        "postgresql": (
-            (
-                "current_setting('transaction_isolation')",
-                "current_setting('transaction_read_only')",
-                # The statement ends before the response has waited.
-                "current_setting('statement_timeout')",
-            ),
-            ("read committed", "on", "1800ms"),
-        ),
-    }[system_of(database)]
-    settings = value_of(opened(database, timeout=2.0), ", ".join(names))
-    assert settings == [expected]
+#: By system: options, and expressions with their values in a session.
+SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "sqlite": ({}, {"(SELECT query_only FROM pragma_query_only)": 1}),
+    "mysql": (
+        {"wsrep_sync_wait": 5, "parameters": "charset=utf8mb4"},
+        {
+            "@@tx_isolation": "READ-COMMITTED",
+            "@@tx_read_only": 1,
+            # The statement ends before the response has waited.
+            "@@max_statement_time": 1.8,
+            "@@wsrep_sync_wait": 5,
+            "@@character_set_client": "utf8mb4",
+        },
+    ),
+    "postgresql": (
+        {},
+        {
+            "current_setting('transaction_isolation')": "read committed",
+            "current_setting('transaction_read_only')": "on",
+            "current_setting('statement_timeout')": "1800ms",
+        },
+    ),
+}
 
 
-def test_locked_rows_are_read(database: Database) -> None:
+@pytest.mark.parametrize("system", SESSIONS)
+def test_session_has_its_settings(system: str, tmp_path: Path) -> None:
+    options, expected = SESSIONS[system]
+    with made(system, tmp_path) as database:
+        records = opened(database, timeout=2.0, **options)
+        found = value_of(records, ", ".join(expected))
+    assert found == [tuple(expected.values())]
+
+
+def test_lookup_waits_for_no_lock_and_leaves_none(database: Database) -> None:
     records = source(connection=database.url, timeout=2)
     with database.connect() as connection:
         connection.execute(
@@ -98,22 +111,17 @@ def test_locked_rows_are_read(database: Database) -> None:
         assert connection.execute(locking).all()
         assert records.lookup(["a"]) == {"a": ACTIVE}
         connection.commit()
-    assert records.lookup(["a"]) == {"a": States("stopped", None, 1)}
-
-
-def test_lookup_leaves_no_lock_and_no_transaction(database: Database) -> None:
-    records = source(connection=database.url)
-    assert records.lookup(["a"]) == {"a": ACTIVE}
-    # Waits for every reader's transaction.
-    limit = {
-        "mysql": "SET SESSION lock_wait_timeout = 3",
-        "postgresql": "SET lock_timeout = 3000",
-    }[system_of(database)]
-    with database.connect() as connection:
+        stopped = {"a": States("stopped", None, 1)}
+        assert records.lookup(["a"]) == stopped
+        # Waits for every reader's transaction.
+        limit = {
+            "mysql": "SET SESSION lock_wait_timeout = 3",
+            "postgresql": "SET lock_timeout = 3000",
+        }[system_of(database)]
         connection.execute(sa.text(limit))
         connection.execute(sa.text("ALTER TABLE instances ADD new INTEGER"))
         connection.commit()
-    assert records.lookup(["a"]) == {"a": ACTIVE}
+    assert records.lookup(["a"]) == stopped
 
 
 @pytest.mark.parametrize(
@@ -136,21 +144,6 @@ def test_time_out_in_the_url_wins(mariadb: Database) -> None:
     mariadb.url += "?read_timeout=1"
     with pytest.raises(RecordsUnavailable, match="timed out"):
         value_of(opened(mariadb), slow)
-
-
-def test_connection_parameters_of_novas_go_with_novas_urls_only(
-    mariadb: Database, tmp_path: Path
-) -> None:
-    mariadb.insert_instances([("a", *ACTIVE)])
-    file = tmp_path / "nova.conf"
-    file.write_text("[database]\nconnection_parameters = nosuch=1\n")
-    conf = cfg.ConfigOpts()
-    conf(["--config-file", str(file)], project="nova-ext-sts")
-    cells = Cells.in_sqlite(tmp_path)
-    cells.add("a", 1)
-    own = [f"cell0={mariadb.url}", "cell1=sqlite://"]
-    records = cells.source(conf=conf, cell_connection=own)
-    assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
 def test_lookup_is_one_round_trip(mariadb: Database) -> None:
@@ -240,25 +233,18 @@ def test_database_is_shared_by_filters_and_closed_by_the_last(
 
 
 def test_database_in_sql_ascii_is_read(tmp_path: Path) -> None:
-    with made("postgresql", tmp_path) as template:
-        name = f"{make_url(template.url).database}_ascii"
-        with template.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(
-                sa.text(
-                    f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' "
-                    "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-                )
-            )
-            url = SERVERS["postgresql"].set(database=name)
-            try:
-                Database(
-                    url.update_query_dict({"client_encoding": "utf8"})
-                ).insert_instances([("a", "é", None, 1)])
-                connection_url = url.render_as_string(hide_password=False)
-                records = source(connection=connection_url)
-                assert records.lookup(["a"]) == {"a": States("é", None, 1)}
-            finally:
-                connection.execute(
-                    sa.text(f"DROP DATABASE {name} WITH (FORCE)")
-                )
+    with made("postgresql", tmp_path) as other, other.elsewhere() as server:
+        name = f"{make_url(other.url).database}_ascii"
+        server.exec_driver_sql(
+            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' "
+            "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+        url = make_url(other.url).set(database=name)
+        try:
+            Database(
+                url.update_query_dict({"client_encoding": "utf8"})
+            ).insert_instances([("a", "é", None, 1)])
+            records = source(connection=url.render_as_string(False))
+            assert records.lookup(["a"]) == {"a": States("é", None, 1)}
+        finally:
+            server.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
