@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 IDS = [str(uuid.UUID(int=number)) for number in range(1000)]
 TEXT = "x" * 1000
 JSON = json.dumps({"servers": [{"id": id_, "name": TEXT} for id_ in IDS]})
-XML = "".join(
-    [
-        '<servers xmlns="http://docs.openstack.org/compute/api/v1.1">',
-        *(f'<server id="{id_}"><name>{TEXT}</name></server>' for id_ in IDS),
-        "</servers>",
-    ]
+XML = (
+    '<servers xmlns="http://docs.openstack.org/compute/api/v1.1">%s</servers>'
 )
+ELEMENTS = (f'<server id="{id_}"><name>{TEXT}</name></server>' for id_ in IDS)
 BODIES = {
     "application/json": JSON.encode(),
-    "application/xml": XML.encode(),
+    "application/xml": (XML % "".join(ELEMENTS)).encode(),
 }
 
 
@@ -65,7 +62,7 @@ def test_peak_is_below_one_and_a_half_bodies(
     tracemalloc.start()
     try:
         respond()
-        peak = tracemalloc.get_traced_memory()[1]
+        _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - len(body) < 1.5 * len(body)
+    assert peak < 2.5 * len(body)
