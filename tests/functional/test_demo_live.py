@@ -108,20 +108,14 @@ def test_lines_are_the_servers_and_then_what_changes(tmp_path: Path) -> None:
     assert max(map(len, demo.text.splitlines())) < 80
 
 
-def test_lines_without_the_filter_have_no_states(tmp_path: Path) -> None:
+def test_reader_who_has_seen_enough_ends_it_silently(tmp_path: Path) -> None:
     with started(
-        "--live", "--without-filter", "--database", tmp_path / "x"
+        *("--live", "--interval=0.01", "--without-filter"),
+        f"--database={tmp_path / 'x'}",
     ) as demo:
         assert demo.process.stdout is not None
         lines = [demo.process.stdout.readline() for _ in range(3)]
-    assert lines[2].split() == ["web-1", *["(missing)"] * 3]
-
-
-def test_reader_who_has_seen_enough_ends_it_silently(tmp_path: Path) -> None:
-    with started(
-        "--live", "--interval=0.01", "--database", tmp_path / "x"
-    ) as demo:
-        assert demo.process.stdout is not None
+        assert lines[2].split() == ["web-1", *["(missing)"] * 3]
         demo.process.stdout.close()
         assert demo.process.wait(30) == 0
 

@@ -62,12 +62,9 @@ def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
     "template",
     [
         b' \n{ "servers" :\t[ {"id":"a" @}\r\n,\t{ "id" : "b"@} ] } \n',
-        b'{"servers":[{"id":"a"@} , {"id":"b"@}]}',
         b'{"servers": [{"id": "a"@}, {"id": "b"@}]\n,\n"servers_links":[{}]}',
-        b'{"servers_links": [], "servers": [{"id": "a"@}, {"id": "b"@}]}',
         b'{"x": {"servers": [{"id": "a"}]}, "servers": [{"id": "a"@},'
         b'{"id": "b"@}], "y": "servers"}',
-        b'{"\\u0073ervers": [{"\\u0069d": "a"@}, {"id": "\\u0062"@}]}',
         # Of repeated members, the last counts.
         b'{"servers": [{"id": "a"}, 7], "servers_links": [], '
         b'"servers": [{"id": "z", "id": "a"@}, {"id": "b"@}]}',
@@ -75,7 +72,6 @@ def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
         b'{"id": 3}, {"id": null}, {"id": "c"}, {"id": "b"@}]}',
         b'{"servers": [{"x": {"id": "b"}, "id": "a"@}, {"id": "b", "m": '
         b'"}], \\"servers_links\\": [{"@}]}',
-        '{"servers": [{"id": "a", "name": "é☃𝄞"@}, {"id": "b"@}]}'.encode(),
         b'{"x": %b, "servers": [{"id": "a"@}, {"id": "b"@}]}' % (b"9" * 5000),
     ],
 )
@@ -90,7 +86,6 @@ def test_list_keeps_every_byte(template: bytes) -> None:
     "template",
     [
         b'{"server": {"id": "a", "tags": []@}}',
-        b' { "server" : { "id" : "a" @} \n } ',
         b'{"x": 1, "server": {"id": "a"@}, "y": {"server": {"id": "a"}}}',
         b'{"server": {"id": "b"}, "server": {"server": {"id": "b"}, "id": '
         b'"a"@}}',
@@ -190,17 +185,14 @@ def test_other_states_are_a_type_error(states: Any) -> None:
         b"",
         b" \n" * 9999,
         b"[]",
-        b'"servers"',
         b'{"server": {"id": "a"}}',
         b'{"servers": {"id": "a"}}',
         b'{"servers": [{"id": "a"}]',
         b'{"servers": [{"id": "a"}]} x',
-        b'{"servers": [{"id": "a"},]}',
         b'{"servers": [{"id": "a"}] "servers_links": []}',
         b'{"servers": [{"id": "a"}], "servers_links": [}',
         b'{"servers": [{"id": "a"}], "x": {"servers_links": []}',
         b'{"servers": [{"id": "a", "x": NaN}]}',
-        b'{"servers": [{"id": "a", "x": "\x01"}]}',
         b'{"servers": [{"id": "a", "x": "\xff"}]}',
         b'\xef\xbb\xbf{"servers": [{"id": "a"}]}',
         '{"servers": [{"id": "a"}]}'.encode("utf-16"),

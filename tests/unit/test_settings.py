@@ -37,13 +37,6 @@ def configured(tmp_path: Path) -> Configured:
     return read
 
 
-def test_published_options_are_copies() -> None:
-    ((group, published),) = opts.list_opts()
-    assert group == "extended_status"
-    assert [opt.name for opt in published] == [opt.name for opt in opts.OPTS]
-    assert published[0] is not opts.OPTS[0]
-
-
 def test_filters_section_takes_precedence_over_the_file(
     configured: Configured,
 ) -> None:
