@@ -120,7 +120,7 @@ def test_denied_caller_gets_the_extensions_entry(site: Site) -> None:
 
 
 #: Headers of clients that keystonemiddleware has not confirmed.
-UNCONFIRMED = [
+UNCONFIRMED: list[dict[str, Any]] = [
     {},
     {**ADMIN, "HTTP_X_IDENTITY_STATUS": "Confirmed"},
     {**CONFIRMED, **ADMIN, "HTTP_X_IDENTITY_STATUS": "Invalid"},

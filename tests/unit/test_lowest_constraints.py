@@ -23,7 +23,7 @@ def requirements(text: str) -> list[Requirement]:
 
 def versions(text: str, operator: str) -> list[tuple[str, str]]:
     """Return names with their versions, each with the same operator."""
-    found = []
+    found: list[tuple[str, str]] = []
     for requirement in requirements(text):
         (specifier,) = requirement.specifier
         assert specifier.operator == operator, str(requirement)
