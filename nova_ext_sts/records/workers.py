@@ -149,6 +149,8 @@ class Workers:
         self._new: _Link | None = None
         self._connected = 0
         self._idle = 0
+        #: When the first of the queries began that had no answer since then.
+        self._silent_since = math.inf
         #: Rises when a connection was lost; the older ones are closed.
         self._generation = 0
         self._is_closed = False
@@ -184,14 +186,16 @@ class Workers:
         with self._lock:
             if query.is_done:
                 return
-            waited = time.monotonic() - query.began
+            now = time.monotonic()
+            waited = now - query.began
+            self._silent_since = min(self._silent_since, query.began)
             if query.link:
                 query.link.cut()
                 error = DatabaseUnavailable(f"no answer in {waited:.1f} s")
             else:
                 self._queue.remove(query)
                 error = DatabaseUnavailable(f"no connection in {waited:.1f} s")
-            if waited < self.timeout / 2:
+            if now - self._silent_since < self.timeout / 2:
                 # Its response had waited for another database: this proves
                 # nothing about this one.
                 self._querying.retract(query.attempt)
@@ -219,6 +223,7 @@ class Workers:
 
     def _fail(self, query: Query, error: DatabaseUnavailable) -> None:
         query.finish(error)
+        self._silent_since = math.inf
         if not self._is_slow(time.monotonic() - query.began):
             self._querying.succeeded(query.attempt)
         elif self._querying.failed(query.attempt, is_slow=True):
@@ -227,7 +232,9 @@ class Workers:
     def _fail_queue(self, error: DatabaseUnavailable) -> None:
         self._failure = error
         while self._queue:
-            self._queue.popleft().finish(error)
+            query = self._queue.popleft()
+            self._querying.retract(query.attempt)
+            query.finish(error)
 
     def _renew(self) -> None:
         """Close all connections that are open now, once they are idle."""
@@ -264,7 +271,6 @@ class Workers:
         self._lock.notify()
         if not (self._grow(len(self._queue)) or self._connected or self._new):
             # From now on the back-off of connecting suspends it.
-            self._querying.retract(self._queue[0].attempt)
             self._fail_queue(self._failure)
 
     # The worker threads.
@@ -298,6 +304,7 @@ class Workers:
             failure = failure_of(error, self._engine.url)
             if waited >= self.timeout:
                 failure = Unreachable(f"no connection in {waited:.1f} s")
+            link.cut()  # The statements that begin a session may have failed.
             with self._lock:
                 self._new = None
                 self._failure = failure
@@ -341,7 +348,7 @@ class Workers:
             # As the driver gives them: SQLAlchemy's rows cost a fifth.
             rows: Rows = result.cursor.fetchall()
             result.close()
-        except Exception as error:
+        except BaseException as error:
             is_lost = self._is_lost(error, link)
             with self._lock:
                 if query.is_done:
@@ -362,12 +369,13 @@ class Workers:
             return not is_lost
         with self._lock:
             query.link = None
+            self._silent_since = math.inf
             if not query.is_done:
                 self._querying.succeeded(query.attempt)
                 query.finish(rows)
         return True
 
-    def _is_lost(self, error: Exception, link: _Link) -> bool:
+    def _is_lost(self, error: BaseException, link: _Link) -> bool:
         """Return whether another connection may answer."""
         if not isinstance(error, exc.DBAPIError) or error.orig is None:
             return True  # The state of this one is not known.

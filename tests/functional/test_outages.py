@@ -276,6 +276,24 @@ def test_response_with_little_time_blames_no_silent_database(
     assert_out_of_time(opened, 0.1)
 
 
+@both_servers
+def test_database_that_answers_no_short_query_is_suspended(
+    served: Served,
+) -> None:
+    slow_down(served.database, 3)
+    opened = engine.Database(
+        settings.Database(name="x", url=served.url, timeout=1)
+    )
+    for _ in range(2):
+        deadline = time.monotonic() + 0.4
+        with pytest.raises(RecordsUnavailable):
+            opened.query(INSTANCES, ["a"], deadline=deadline).rows()
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        opened.query(INSTANCES, ["a"]).rows()
+    assert time.monotonic() - began < 0.3
+
+
 def assert_out_of_time(opened: engine.Database, seconds: float) -> None:
     """Assert that a query fails for want of time, and blames no database."""
     deadline = time.monotonic() + seconds
