@@ -36,21 +36,13 @@ class Backend(NamedTuple):
     :param extended: the endpoint with the filter
     :param bare: the endpoint without it
     :param records: the states of each server, by its id
-    :param own: the calls in which the API has states itself
     :param down: the ids of the servers in a cell that does not answer
     """
 
     extended: str
     bare: str
     records: Mapping[str, States]
-    own: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()
-
-    def without_filter(self, call: str) -> Mapping[str, States]:
-        """Return the states that clients get in a call without the filter."""
-        if call in self.own:
-            return self.records
-        return dict.fromkeys(self.records, NO_STATES)
 
 
 @contextlib.contextmanager
@@ -67,7 +59,7 @@ def demo(directory: Path) -> Iterator[Backend]:
 
 @contextlib.contextmanager
 def nova(
-    installation: Installation, extended: str, bare: str, *own: str
+    installation: Installation, extended: str, bare: str
 ) -> Iterator[Backend]:
     """Serve two of Nova's applications, with the filter and without."""
     servers = fleet.fleet()
@@ -89,7 +81,6 @@ def nova(
             f"{with_filter}/v2.1",
             f"{without}/v2.1",
             records,
-            frozenset(own),
             frozenset(down),
         )
 

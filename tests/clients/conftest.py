@@ -48,9 +48,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 @pytest.fixture(scope="session")
 def nova(installation: Installation) -> Iterator[Backend]:
     """Nova as operators have it: only its plain list has no states."""
-    with backends.nova(
-        installation, "osapi_compute", "nova_alone", "detail", "show"
-    ) as backend:
+    with backends.nova(installation, "osapi_compute", "nova_alone") as backend:
         yield backend
 
 

@@ -78,14 +78,6 @@ def test_states_are_those_of_the_records(
     assert set(expected) == found.keys() - backend.down
 
 
-@pytest.mark.parametrize(("client", "call"), CALLS)
-def test_without_the_filter_states_are_the_apis_own(
-    client: type[Adapter], call: str, backend: Backend
-) -> None:
-    found = seen(client, call, backend.bare, list(backend.records)[:1])
-    assert_shown(found, backend.without_filter(call), backend.down)
-
-
 @pytest.mark.parametrize("call", ["list", "detail"])
 @pytest.mark.parametrize("client", [OpenStackSDK, NovaClient])
 def test_pages_end_with_the_last_server(
