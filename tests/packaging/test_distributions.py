@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import configparser
-import re
 import tarfile
 import zipfile
 from email import message_from_bytes
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.packaging.conftest import ROOT
 
@@ -36,13 +33,6 @@ def contents(wheel: Path) -> dict[str, bytes]:
 def information(wheel: Path) -> str:
     """Return the prefix of the metadata's names."""
     return "-".join(wheel.name.split("-")[:2]) + ".dist-info/"
-
-
-@pytest.fixture
-def setup_cfg() -> configparser.ConfigParser:
-    parser = configparser.ConfigParser()
-    parser.read(ROOT / "setup.cfg")
-    return parser
 
 
 def test_wheel_holds_the_package_and_its_metadata_alone(
@@ -76,9 +66,9 @@ def test_wheels_of_the_sdist_and_of_an_export_are_the_same(
     assert contents(wheel) == contents(wheel_of_an_export)
 
 
-def test_wheel_requires_what_setup_cfg_says(
-    wheel: Path, setup_cfg: configparser.ConfigParser
-) -> None:
+def test_wheel_requires_what_setup_cfg_says(wheel: Path) -> None:
+    setup_cfg = configparser.ConfigParser()
+    setup_cfg.read(ROOT / "setup.cfg")
     metadata = message_from_bytes(
         contents(wheel)[f"{information(wheel)}METADATA"]
     )
@@ -96,21 +86,3 @@ def test_wheel_requires_what_setup_cfg_says(
     assert isinstance(body, bytes)
     readme = (ROOT / "README.rst").read_bytes()
     assert body.strip() == readme.strip()
-
-
-def test_wheel_has_the_entry_points_of_setup_cfg(
-    wheel: Path, setup_cfg: configparser.ConfigParser
-) -> None:
-    entry_points = configparser.ConfigParser(delimiters="=")
-    entry_points.read_string(
-        contents(wheel)[f"{information(wheel)}entry_points.txt"].decode()
-    )
-    assert {
-        (group, re.sub(r"\s", "", line))
-        for group, lines in setup_cfg["options.entry_points"].items()
-        for line in lines.strip().split("\n")
-    } == {
-        (group, f"{name}={place}")
-        for group in entry_points.sections()
-        for name, place in entry_points[group].items()
-    }
