@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import TYPE_CHECKING
 
 import openstack
@@ -45,6 +43,7 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
 def test_openstacksdk_pages_through_the_proxy(
     endpoint: str, details: bool
 ) -> None:
+    # Links that led past the proxy would lead to pages without states.
     compute = openstack.connect(auth_type="none", endpoint=endpoint).compute
     servers = list(compute.servers(details=details, limit=PAGE))
 
@@ -53,22 +52,3 @@ def test_openstacksdk_pages_through_the_proxy(
     assert all(isinstance(server.power_state, int) for server in servers)
     shown = compute.get_server(servers[0].id)
     assert shown.vm_state == servers[0].vm_state
-
-
-@pytest.mark.parametrize("path", ["servers", "servers/detail"])
-def test_links_lead_to_the_proxy(endpoint: str, path: str) -> None:
-    url = f"{endpoint}/{path}?limit={PAGE}"
-    request = urllib.request.Request(  # noqa: S310
-        url, headers={"Accept-Encoding": "gzip"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        document = json.load(response)
-
-    links = document["servers_links"] + [
-        link
-        for server in document["servers"]
-        for link in server["links"]
-        if link["rel"] == "self"
-    ]
-    assert len(links) == PAGE + 1
-    assert all(link["href"].startswith(endpoint) for link in links)
