@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.nova.client import Answer
     from tests.nova.splices import States
 
+LENGTH = "Content-Length"
+
 #: How many responses and servers have been compared.
 compared: collections.Counter[str] = collections.Counter()
 
@@ -51,15 +53,11 @@ def assert_extended(extended: Answer, bare: Answer, said: Answer) -> None:
     assert canonical(extended.document) == canonical(expected)
     assert unspliced(extended.body, records) == bare.body
     assert_length(extended)
-    assert [
-        (name, value)
-        for name, value in extended.comparable_headers
-        if name != "Content-Length"
-    ] == [
-        (name, value)
-        for name, value in bare.comparable_headers
-        if name != "Content-Length"
-    ]
+    own, bares = (
+        [header for header in each.comparable_headers if header[0] != LENGTH]
+        for each in (extended, bare)
+    )
+    assert own == bares
     _count(extended)
 
 
@@ -73,11 +71,7 @@ def recorded(answer: Answer) -> dict[str, States]:
 
 
 def assert_length(answer: Answer) -> None:
-    lengths = [
-        value
-        for name, value in answer.headers
-        if name.lower() == "content-length"
-    ]
+    lengths = [value for name, value in answer.headers if name == LENGTH]
     assert lengths == [str(len(answer.body))]
 
 

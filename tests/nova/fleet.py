@@ -283,27 +283,14 @@ def _no_pci_requests(server: Server) -> Any:
 
 def _record(admin: Any, cell: Any, server: Server, flavor: Any) -> None:
     """Make the record in a cell, with the server's own dates and flags."""
-    from nova import context, objects
+    from nova import context
     from nova.db.main import api as db
     from nova.db.main import models
 
     instance = _instance(admin, server, flavor)
     with context.target_cell(admin, cell) as target:
         with instance.obj_alternate_context(target):
-            if server.vm_state not in ("building", "error"):
-                instance.launched_at = server.created.replace(
-                    tzinfo=datetime.timezone.utc
-                )
             instance.create()
-            if server.vm_state == "error":
-                objects.InstanceFault(
-                    target,
-                    instance_uuid=server.id,
-                    code=500,
-                    message='No valid host: "none", said the {scheduler}',
-                    details="Traceback",
-                    host=None,
-                ).create()
             if server.deleted:
                 instance.destroy()
         # What objects don't write: dates, and a flag that is NULL.

@@ -16,7 +16,6 @@ import os
 import re
 import runpy
 import secrets
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -162,17 +161,13 @@ class MariaDB:
         self.connection, self.api_connection, cell0, cell2 = (
             f"{root}/{name}?charset=utf8mb3" for name in self._names
         )
-        # Bound and not listening: no other process gets the port, and
-        # connections to it are refused.
-        self._closed_port = socket.socket()
-        self._closed_port.bind(("127.0.0.1", 0))
-        closed = self._closed_port.getsockname()[1]
         template = "{scheme}://{username}:{password}@{hostname}:{port}/{path}"
         self.cells = {
             "cell0": f"{template}_cell0?{{query}}",
             "cell1": f"{template}?{{query}}",
             "cell2": cell2,
-            DOWN_CELL: f"mysql+pymysql://root@127.0.0.1:{closed}/nova_cell3",
+            # No server listens there.
+            DOWN_CELL: "mysql+pymysql://root@127.0.0.1:1/nova_cell3",
         }
         self.cell_urls = self.cells | {
             "cell0": cell0,
@@ -188,7 +183,6 @@ class MariaDB:
             )
 
     def drop(self) -> None:
-        self._closed_port.close()
         for name in self._names:
             self._run(f"DROP DATABASE IF EXISTS {name}")
         self._run(f"DROP USER IF EXISTS {self._user}")
@@ -243,19 +237,17 @@ class Installation:
 
     def application(self, name: str) -> WSGIApplication:
         """Return one of ``APPLICATIONS``, as Nova's own loader makes it."""
-        if name not in self._applications:
-            self._applications[name] = self._load(name)
-        return self._applications[name]
-
-    def _load(self, name: str) -> WSGIApplication:
         from paste import deploy
 
-        if name == "osapi_compute":
-            return novas_application()
-        loaded: WSGIApplication = deploy.loadapp(
-            f"config:{self.directory / name}.ini", name="osapi_compute"
-        )
-        return loaded
+        if name not in self._applications:
+            self._applications[name] = (
+                novas_application()
+                if name == "osapi_compute"
+                else deploy.loadapp(
+                    f"config:{self.directory / name}.ini", name="osapi_compute"
+                )
+            )
+        return self._applications[name]
 
     def _write_configuration(self, neutron: str) -> None:
         configuration = NOVA_CONF.format(

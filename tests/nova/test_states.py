@@ -96,28 +96,12 @@ def test_server_in_a_cell_that_is_down_stays_as_nova_shows_it(
     if api.minor < 69:
         assert said.status == "500 Internal Server Error"
         return
-    stand_in = {
-        "id": down.id,
-        "status": "UNKNOWN",
-        "links": said.servers[0]["links"],
-    }
-    for path, more in (
-        ("/servers", {}),
-        (
-            "/servers/detail",
-            {
-                "tenant_id": down.project,
-                "created": said.servers[0]["created"],
-            },
-        ),
-    ):
-        for client in (novas.restored, novas.extended):
-            # It is the only one without states.
-            assert [
-                server
-                for server in client.get(api, path).servers
-                if not states(server)
-            ] == [stand_in | more]
+    assert said.servers[0]["status"] == "UNKNOWN"
+    # Lists were compared above; in them it is the only one without states.
+    for path in ("/servers", "/servers/detail"):
+        shown = novas.restored.get(api, path).servers
+        without = [each["id"] for each in shown if not states(each)]
+        assert without == [down.id]
 
 
 def test_servers_of_an_ordinary_user_get_the_states_that_nova_has(
