@@ -90,8 +90,11 @@ def mutated(body: bytes, random: random.Random, format: Format) -> bytes:
         if random.random() < 0.3:
             # Up to another token: whole members come and go.
             end = random.choice([span[1] for span in found if span[1] >= end])
-        change = random.choice(_CHANGES)
-        body = change(body, start, end, random.choice(format.tokens))
+        # Replace, insert, delete, repeat, cut or append.
+        before = random.choice([start, start, end, len(body)])
+        behind = random.choice([start, end, end, len(body)])
+        token = random.choice([random.choice(format.tokens), b""])
+        body = body[:before] + token + body[behind:]
     if random.random() < 0.02:
         body = body.decode("latin-1").encode(
             random.choice(["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
@@ -104,33 +107,6 @@ def _mildly_mutated(
 ) -> bytes:
     for _ in range(random.randint(1, 3)):
         found = [match.span() for match in format.place.finditer(body)]
-        piece = random.choice(format.pieces)
-        body = _replace(body, *random.choice(found or [(0, 0)]), piece)
+        start, end = random.choice(found or [(0, 0)])
+        body = body[:start] + random.choice(format.pieces) + body[end:]
     return body
-
-
-def _replace(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body[:start] + token + body[end:]
-
-
-def _insert(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body[:start] + token + body[start:]
-
-
-def _delete(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body[:start] + body[end:]
-
-
-def _repeat(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body[:end] + body[start:]
-
-
-def _cut(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body[:start]
-
-
-def _trail(body: bytes, start: int, end: int, token: bytes) -> bytes:
-    return body + token
-
-
-_CHANGES = (_replace, _replace, _insert, _delete, _repeat, _trail, _cut)

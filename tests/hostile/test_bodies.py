@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -23,33 +23,23 @@ FILES = sorted(CORPUS.glob("*/*"))
 SEEDS = range(8)
 
 
+#: Bodies mutated for each seed.
+MUTATED = 1_250
+#: Put in place of single bytes.
+BYTES = (b"", b"\xff", b'"', b"]", b">", b"\x00", b"a", b",", b":")
+
+
 class Format(NamedTuple):
     """What differs between the formats."""
 
     samples: list[tuple[str, bytes]]
     mutation: mutation.Format
     fault: Callable[..., str]
-    #: How many bodies are mutated for one seed.
-    mutated: int
-    #: Put in place of single bytes.
-    bytes: tuple[bytes, ...]
 
 
 FORMATS = {
-    "json": Format(
-        samples.JSON,
-        mutation.JSON,
-        oracle_json.fault,
-        1_500,
-        (b"", b"\xff", b'"', b"}", b"\x00", b"a", b","),
-    ),
-    "xml": Format(
-        samples.XML,
-        mutation.XML,
-        oracle_xml.fault,
-        1_000,
-        (b"", b"\xff", b'"', b">", b"\x00", b"a", b":"),
-    ),
+    "json": Format(samples.JSON, mutation.JSON, oracle_json.fault),
+    "xml": Format(samples.XML, mutation.XML, oracle_xml.fault),
 }
 SAMPLES = [
     pytest.param(name, *sample, id=f"{name}-{sample[0]}-{number}")
@@ -61,36 +51,32 @@ SAMPLES = [
 class Judge:
     """Passes bodies through the filter and judges the results."""
 
-    def __init__(self, connection: str, count: Any) -> None:
-        self._count = count
+    def __init__(self, connection: str) -> None:
         self._filters = {
             overwrite: Filtering(connection, overwrite=overwrite)
             for overwrite in (False, True)
         }
 
-    def __call__(
-        self, format: str, kind: str, body: bytes, *calls: str
-    ) -> None:
+    def __call__(self, format: str, body: bytes, *calls: str) -> None:
         for call in calls or ("list", "show"):
             for overwrite, filtering in self._filters.items():
                 result = filtering.body(body, call, TYPES[format])
-                self._count(f"{format}: {kind}", result != body)
                 assert not FORMATS[format].fault(
                     body, result, call, RECORDS, overwrite=overwrite
                 )
 
 
 @pytest.fixture(scope="module")
-def judge(connection: str, count: Any) -> Iterator[Judge]:
+def judge(connection: str) -> Iterator[Judge]:
     # It fails if anything else than an id is looked up.
     with asked_ids() as ids:
-        yield Judge(connection, count)
+        yield Judge(connection)
         assert ids
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_body_in_the_corpus_comes_out_right(judge: Judge, path: Path) -> None:
-    judge(path.parent.name, "corpus", path.read_bytes())
+    judge(path.parent.name, path.read_bytes())
 
 
 @pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
@@ -98,17 +84,18 @@ def test_body_that_is_cut_short_passes_unchanged(
     judge: Judge, format: str, call: str, sample: bytes
 ) -> None:
     for end in range(len(sample) + 1):
-        judge(format, "cut short", sample[:end], call)
+        judge(format, sample[:end], call)
 
 
 @pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
 def test_body_with_one_byte_changed_comes_out_right(
     judge: Judge, format: str, call: str, sample: bytes
 ) -> None:
-    bytes_ = itertools.cycle(FORMATS[format].bytes)
-    for at, byte in zip(range(len(sample)), bytes_, strict=False):
+    for at, byte in zip(
+        range(len(sample)), itertools.cycle(BYTES), strict=False
+    ):
         body = sample[:at] + byte + sample[at + 1 :]
-        judge(format, "one byte changed", body, call)
+        judge(format, body, call)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -118,10 +105,10 @@ def test_mutated_body_comes_out_right(
 ) -> None:
     generator = random.Random(seed)  # noqa: S311 - the same each time
     parts = FORMATS[format]
-    for _ in range(parts.mutated):
+    for _ in range(MUTATED):
         call, sample = generator.choice(parts.samples)
         body = mutation.mutated(sample, generator, parts.mutation)
-        judge(format, "mutated", body, call)
+        judge(format, body, call)
 
 
 @given(st.binary(max_size=200))
@@ -130,7 +117,7 @@ def test_mutated_body_comes_out_right(
 def test_any_bytes_pass_unchanged(
     judge: Judge, format: str, body: bytes
 ) -> None:
-    judge(format, "any bytes", body)
+    judge(format, body)
 
 
 A = b'{"id": "a"}'
@@ -146,8 +133,8 @@ def test_json_members_of_any_kind_come_out_right(
 ) -> None:
     server = b'{"id": "a", "x": %b}' % b"".join(within)
     holders = b'"servers": [%b, %b], "server": %b' % (server, A, server)
-    judge("json", "pieces", b"{%b}" % holders)
-    judge("json", "pieces", b"{%b%b }" % (b"".join(around), holders))
+    judge("json", b"{%b}" % holders)
+    judge("json", b"{%b%b }" % (b"".join(around), holders))
 
 
 LIST = b'{"servers": [%b], "servers_links": []}'
@@ -210,11 +197,6 @@ JSON = [
 ]  # fmt: skip
 
 
-def test_json_made_by_hand_comes_out_right(judge: Judge) -> None:
-    for body in JSON:
-        judge("json", "made by hand", body)
-
-
 COMPUTE = samples.COMPUTE.encode()
 ROOT = b'<servers xmlns="%b">' % COMPUTE
 SERVER = b'<server id="a"/>'
@@ -231,9 +213,9 @@ def test_xml_attributes_of_any_kind_come_out_right(
 ) -> None:
     body = b'<servers xmlns="%b"%b><server id="a"%b>%b</server>%b</servers>'
     parts = COMPUTE, b"".join(root), b"".join(own), b"".join(within), SERVER
-    judge("xml", "pieces", body % parts, "detail")
+    judge("xml", body % parts, "detail")
     body = b'<server xmlns="%b"%b id="a">%b</server>'
-    judge("xml", "pieces", body % (COMPUTE, parts[1], parts[3]), "show")
+    judge("xml", body % (COMPUTE, parts[1], parts[3]), "show")
 
 
 XML_LIST = ROOT + SERVER + b"%b</servers>"
@@ -273,6 +255,9 @@ XML = [
 ]  # fmt: skip
 
 
-def test_xml_made_by_hand_comes_out_right(judge: Judge) -> None:
-    for body in XML:
-        judge("xml", "made by hand", body)
+@pytest.mark.parametrize(("format", "bodies"), [("json", JSON), ("xml", XML)])
+def test_body_made_by_hand_comes_out_right(
+    judge: Judge, format: str, bodies: list[bytes]
+) -> None:
+    for body in bodies:
+        judge(format, body)
