@@ -9,6 +9,7 @@ import pytest
 
 from nova_ext_sts.records.testing import RecordSourceConformance
 from tests.support.cells import Cells, source
+from tests.support.databases import PSYCOPG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NOBODY = {
     "sqlite": "sqlite:////no/such/file",
     "mysql": "mysql+pymysql://u@127.0.0.1:1/x",
-    "postgresql": "postgresql+psycopg://u@127.0.0.1:1/x",
+    "postgresql": f"postgresql+{PSYCOPG}://u@127.0.0.1:1/x",
 }
 
 

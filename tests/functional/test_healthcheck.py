@@ -11,6 +11,7 @@ from oslo_middleware import Healthcheck
 from nova_ext_sts.records import RecordsUnavailable
 from tests.functional.conftest import raising
 from tests.support.applications import Client
+from tests.support.databases import PSYCOPG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def test_details_name_the_cells_that_cannot_be_read(cells: Cells) -> None:
     assert "cell0" not in failed.details
 
 
-@pytest.mark.parametrize("driver", ["mysql+pymysql", "postgresql+psycopg"])
+@pytest.mark.parametrize("driver", ["mysql+pymysql", f"postgresql+{PSYCOPG}"])
 @pytest.mark.parametrize("option", ["connection", "api_connection"])
 def test_silent_database_is_reported_before_the_filters_timeout(
     silent: Proxy, driver: str, option: str, caplog: pytest.LogCaptureFixture

@@ -22,7 +22,7 @@ from nova_ext_sts.records import (
 from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.states import States
 from tests.support.cells import source
-from tests.support.databases import SERVERS, Database, made
+from tests.support.databases import PSYCOPG, SERVERS, Database, made
 from tests.support.lookups import (
     full_queue,
     locked,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 ACTIVE = States("active", None, 1)
-DRIVERS = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+DRIVERS = {"mysql": "mysql+pymysql", "postgresql": f"postgresql+{PSYCOPG}"}
 #: The beginning of MariaDB's greeting: its length promises more than comes.
 GREETING = b"\x6e\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00"
 

@@ -14,6 +14,7 @@ from nova_ext_sts.records import RecordsUnavailable, systems, urls
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
 from tests.support.cells import Cells, source
+from tests.support.databases import PSYCOPG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def test_no_password_is_told(
     "server",
     [
         "mysql+pymysql://u:a@127.0.0.1:3306",
-        "postgresql+psycopg://u:a@127.0.0.1:5432",
+        f"postgresql+{PSYCOPG}://u:a@127.0.0.1:5432",
     ],
 )
 def test_password_of_one_letter_is_not_told_by_what_is_hidden(
@@ -138,7 +139,7 @@ def test_password_of_one_letter_is_not_told_by_what_is_hidden(
     [
         "mysql+pymysql://u:Hush1@h/x",
         "mysql+pymysql://u@h/x?passwd=Hush1",
-        "postgresql+psycopg://u@h/x?password=Hush1",
+        f"postgresql+{PSYCOPG}://u@h/x?password=Hush1",
     ],
 )
 def test_password_in_an_error_is_masked(url: str) -> None:

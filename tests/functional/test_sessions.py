@@ -228,18 +228,24 @@ def test_database_is_shared_by_filters_and_closed_by_the_last(
 
 
 def test_database_in_sql_ascii_is_read(tmp_path: Path) -> None:
-    with made("postgresql", tmp_path) as other, other.elsewhere() as server:
-        name = f"{make_url(other.url).database}_ascii"
-        server.exec_driver_sql(
-            f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' "
-            "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    with made("postgresql", tmp_path) as other:
+        server = sa.create_engine(
+            other.url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
         )
-        url = make_url(other.url).set(database=name)
-        try:
-            Database(
-                url.update_query_dict({"client_encoding": "utf8"})
-            ).insert_instances([("a", "é", None, 1)])
-            records = source(connection=url.render_as_string(False))
-            assert records.lookup(["a"]) == {"a": States("é", None, 1)}
-        finally:
-            server.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        url = make_url(other.url)
+        url = url.set(database=f"{url.database}_ascii")
+        with server.connect() as connection:
+            connection.exec_driver_sql(
+                f"CREATE DATABASE {url.database} ENCODING 'SQL_ASCII' "
+                "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+            )
+            try:
+                Database(
+                    url.update_query_dict({"client_encoding": "utf8"})
+                ).insert_instances([("a", "é", None, 1)])
+                records = source(connection=url.render_as_string(False))
+                assert records.lookup(["a"]) == {"a": States("é", None, 1)}
+            finally:
+                connection.exec_driver_sql(
+                    f"DROP DATABASE {url.database} WITH (FORCE)"
+                )

@@ -17,7 +17,7 @@ from nova_ext_sts.cmd import status
 from nova_ext_sts.policy import RULE
 from tests.functional.conftest import raising
 from tests.support.checks import TITLES, Check, run
-from tests.support.databases import SERVERS
+from tests.support.databases import PSYCOPG, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def test_missing_column_is_a_failure(site: Site, database: Database) -> None:
     [
         ("connection", "sqlite:////no/such/file"),
         ("connection", "mysql+pymysql://u:s3cret@127.0.0.1:1/x"),
-        ("api_connection", "postgresql+psycopg://u@127.0.0.1:1/x"),
+        ("api_connection", f"postgresql+{PSYCOPG}://u@127.0.0.1:1/x"),
     ],
 )
 def test_unreachable_database_is_a_failure_that_names_the_option(
