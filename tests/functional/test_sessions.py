@@ -182,7 +182,7 @@ def test_page_is_read_by_the_unique_key(
     }[system_of(database)]
     database.execute(analyze)
     system = SYSTEMS[system_of(database)]
-    statement, (parameters,) = system.statement(select, ids[::100])
+    statement, parameters = system.statement(select, ids[::100])
     with database.connect() as connection:
         for setting in system.session:
             if "{" not in setting:
