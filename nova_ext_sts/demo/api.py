@@ -118,17 +118,17 @@ class ComputeAPI:
         if request.method not in ("GET", "HEAD"):
             raise exc.HTTPMethodNotAllowed("The demo is read-only.")
         match = _PATH.fullmatch(request.path_info)
-        resource, id = match.groups() if match else ("", None)
-        if resource == "servers" and id in (None, "detail"):
-            return self._list(request, _server if id else _listed_server)
+        resource, key = match.groups() if match else ("", None)
+        if resource == "servers" and key in (None, "detail"):
+            return self._list(request, _server if key else _listed_server)
         if resource == "servers":
             for row in servers.rows(self._path):
-                if row["uuid"] == id:
+                if row["uuid"] == key:
                     return {"server": _server(request, row)}
-            raise exc.HTTPNotFound(f"Instance {id} could not be found.")
-        if resource == "extensions" and id is None:
+            raise exc.HTTPNotFound(f"Instance {key} could not be found.")
+        if resource == "extensions" and key is None:
             return {"extensions": [EXTENSION]}
-        if resource == "extensions" and id == EXTENSION["alias"]:
+        if resource == "extensions" and key == EXTENSION["alias"]:
             return {"extension": EXTENSION}
         if resource is None:
             return {"version": _version(request)}

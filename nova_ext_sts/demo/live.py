@@ -101,8 +101,13 @@ def run(url: str, path: Path, interval: float) -> None:
             show(summary, json.loads(body)["servers"], actions)
             time.sleep(min(pause, interval))
             step = next(steps)
-            servers.update(path, ((id, now) for id, (_, now) in step.items()))
-            actions = {id: action for id, (action, _) in step.items()}
+            servers.update(
+                path,
+                ((server_id, now) for server_id, (_, now) in step.items()),
+            )
+            actions = {
+                server_id: action for server_id, (action, _) in step.items()
+            }
 
 
 def lives(
@@ -129,13 +134,21 @@ def lives(
         for name, states in beginnings.items()
         if states.task_state
     ]
-    resting = collections.deque(id for id in lives if id not in acting)
+    resting = collections.deque(
+        server_id for server_id in lives if server_id not in acting
+    )
     while True:
         acting.append(resting.popleft())
-        step = {id: next(lives[id]) for id in acting}
+        step = {server_id: next(lives[server_id]) for server_id in acting}
         yield step
-        resting.extend(id for id in acting if not step[id][1].task_state)
-        acting = [id for id in acting if step[id][1].task_state]
+        resting.extend(
+            server_id
+            for server_id in acting
+            if not step[server_id][1].task_state
+        )
+        acting = [
+            server_id for server_id in acting if step[server_id][1].task_state
+        ]
 
 
 def _life(

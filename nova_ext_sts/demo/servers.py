@@ -142,7 +142,9 @@ def update(path: Path, changes: Iterable[tuple[str, States]]) -> None:
     """
     with _opened(path, "rw") as database:
         database.execute("BEGIN IMMEDIATE")
-        database.executemany(_UPDATE, [(*now, id) for id, now in changes])
+        database.executemany(
+            _UPDATE, [(*now, server_id) for server_id, now in changes]
+        )
         database.execute("COMMIT")
 
 

@@ -42,7 +42,7 @@ class Adapter(abc.ABC):
     def servers(self, call: str, limit: int | None = None) -> Servers: ...
 
     @abc.abstractmethod
-    def show(self, id: str) -> Shown: ...
+    def show(self, server_id: str) -> Shown: ...
 
 
 class OpenStackSDK(Adapter):
@@ -55,8 +55,10 @@ class OpenStackSDK(Adapter):
         found = self._compute.servers(details=call == "detail", **query)
         return [(server.id, self._shown(server)) for server in found]
 
-    def show(self, id: str) -> Shown:
-        return self._shown(self._compute.find_server(id, ignore_missing=False))
+    def show(self, server_id: str) -> Shown:
+        return self._shown(
+            self._compute.find_server(server_id, ignore_missing=False)
+        )
 
     def _shown(self, server: Any) -> Shown:
         return server.vm_state, server.task_state, server.power_state
@@ -83,8 +85,8 @@ class NovaClient(Adapter):
                 break
         return [(server.id, self._shown(server)) for server in found]
 
-    def show(self, id: str) -> Shown:
-        return self._shown(self._servers.get(id))
+    def show(self, server_id: str) -> Shown:
+        return self._shown(self._servers.get(server_id))
 
     def _shown(self, server: Any) -> Shown:
         """Return all of a server's states, or none, but not some of them."""
@@ -117,8 +119,8 @@ class Libcloud(Adapter):
         nodes = self._driver.list_nodes()
         return [(node.id, self._shown(node)) for node in nodes]
 
-    def show(self, id: str) -> Shown:
-        return self._shown(self._driver.ex_get_node_details(id))
+    def show(self, server_id: str) -> Shown:
+        return self._shown(self._driver.ex_get_node_details(server_id))
 
     def _shown(self, node: Any) -> Shown:
         return tuple(
@@ -146,8 +148,8 @@ class OpenStackClient(Adapter):
             for server in found
         ]
 
-    def show(self, id: str) -> Shown:
-        server = json.loads(self.run("show", id, "-f", "json"))
+    def show(self, server_id: str) -> Shown:
+        server = json.loads(self.run("show", server_id, "-f", "json"))
         return tuple(server[name] for name in extension.ATTRIBUTES)
 
     def run(self, *arguments: str) -> str:

@@ -110,12 +110,14 @@ def test_states_are_valid_at_every_microversion(
             schemas.validate(document, microversion)
             assert states_of(document["servers"]) == backend.records
             continue
-        for id in list(backend.records)[::7]:
-            body = answer(backend.extended, f"/servers/{id}", microversion)
+        for server_id in list(backend.records)[::7]:
+            body = answer(
+                backend.extended, f"/servers/{server_id}", microversion
+            )
             document = json.loads(body.body)
             schemas.validate(document, microversion)
             found = states_of([document["server"]])
-            assert found == {id: backend.records[id]}
+            assert found == {server_id: backend.records[server_id]}
 
 
 @pytest.mark.parametrize("microversion", ["2.1", "2.69"])
@@ -125,8 +127,8 @@ def test_schemas_require_the_states(
     """Without the filter the test above would fail."""
     from nova import exception
 
-    id = next(iter(nova_behind_shim.records))
-    for method, path in (("detail", "/detail"), ("show", f"/{id}")):
+    server_id = next(iter(nova_behind_shim.records))
+    for method, path in (("detail", "/detail"), ("show", f"/{server_id}")):
         bare = answer(nova_behind_shim.bare, f"/servers{path}", microversion)
         with pytest.raises(exception.ValidationError):
             Schemas(method, newest).validate(
@@ -138,8 +140,8 @@ def test_schemas_require_the_states(
 def test_servers_of_a_down_cell_are_novas_own_and_valid(
     method: str, newest: str, nova: Backend, nova_behind_shim: Backend
 ) -> None:
-    (id,) = nova.down
-    path = {"index": "", "detail": "/detail", "show": f"/{id}"}[method]
+    (server_id,) = nova.down
+    path = {"index": "", "detail": "/detail", "show": f"/{server_id}"}[method]
     schemas = Schemas(method, newest)
     microversions = [
         found for found in schemas.microversions if minor(found) >= 69
@@ -154,7 +156,7 @@ def test_servers_of_a_down_cell_are_novas_own_and_valid(
         (stand_in,) = (
             server
             for server in document.get("servers", [document.get("server")])
-            if server["id"] == id
+            if server["id"] == server_id
         )
         assert stand_in["status"] == "UNKNOWN"
         assert not states_of([stand_in])
@@ -214,8 +216,8 @@ def test_tempest_accepts_states_in_detail_and_show(
     )
     # Tempest's schemas allow no power state that is null.
     records = {
-        id: states
-        for id, states in nova_for_tempest.records.items()
+        server_id: states
+        for server_id, states in nova_for_tempest.records.items()
         if states[2] is not None
     }
     client = tempest(nova_for_tempest.extended)
@@ -225,9 +227,9 @@ def test_tempest_accepts_states_in_detail_and_show(
     assert not states_of(listed)
     detailed = client.list_servers(detail=True, **query)["servers"]
     assert states_of(detailed) == records
-    id = next(iter(records))
-    shown = client.show_server(id)["server"]
-    assert states_of([shown]) == {id: records[id]}
+    server_id = next(iter(records))
+    shown = client.show_server(server_id)["server"]
+    assert states_of([shown]) == {server_id: records[server_id]}
 
 
 def test_tempest_refuses_states_in_the_list(

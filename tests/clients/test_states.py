@@ -38,7 +38,7 @@ def seen(
     """Return what a client shows: all servers, or one by one some of them."""
     adapter = client(endpoint)
     if call == "show":
-        return {id: adapter.show(id) for id in ids}
+        return {server_id: adapter.show(server_id) for server_id in ids}
     return unique(adapter.servers(call))
 
 
@@ -58,11 +58,16 @@ def assert_shown(
     From microversion 2.69 lists have servers in cells that are down, without
     states.
     """
-    for id in down:
-        assert not any(found.get(id, ()))
-    reachable = {id: found[id] for id in found if id not in {*down}}
+    for server_id in down:
+        assert not any(found.get(server_id, ()))
+    reachable = {
+        server_id: found[server_id]
+        for server_id in found
+        if server_id not in {*down}
+    }
     assert reachable == {
-        id: records[id][-len(shown) :] for id, shown in reachable.items()
+        server_id: records[server_id][-len(shown) :]
+        for server_id, shown in reachable.items()
     }
     assert all(len(shown) >= 2 for shown in reachable.values())
 
@@ -84,10 +89,16 @@ def test_pages_end_with_the_last_server(
     client: type[Adapter], call: str, backend: Backend
 ) -> None:
     adapter = client(backend.extended)
-    whole = [id for id, _ in adapter.servers(call) if id not in backend.down]
+    whole = [
+        server_id
+        for server_id, _ in adapter.servers(call)
+        if server_id not in backend.down
+    ]
     paged = adapter.servers(call, limit=PAGE)
     assert len(whole) > 3 * PAGE
-    assert [id for id, _ in paged if id not in backend.down] == whole
+    assert [
+        server_id for server_id, _ in paged if server_id not in backend.down
+    ] == whole
     assert_shown(unique(paged), backend.records, backend.down)
 
 
@@ -95,9 +106,9 @@ def test_pages_end_with_the_last_server(
 def test_server_is_found_by_its_name(
     client: type[Adapter], demo: Backend
 ) -> None:
-    for name, id in (("vm-04", 3), ("vm-40", 39)):
+    for name, server_id in (("vm-04", 3), ("vm-40", 39)):
         shown = client(demo.extended).show(name)
-        assert shown == list(demo.records.values())[id]
+        assert shown == list(demo.records.values())[server_id]
 
 
 def test_openstackclient_has_a_word_for_each_power_state(
@@ -107,6 +118,6 @@ def test_openstackclient_has_a_word_for_each_power_state(
         *("list", "--long", "-c", "ID", "-c", "Power State")
     )
     assert dict(re.findall(r"^\| (\S{36}) \| (\w+)", output, re.M)) == {
-        id: POWER_STATES[power_state or 0]
-        for id, (_, _, power_state) in demo.records.items()
+        server_id: POWER_STATES[power_state or 0]
+        for server_id, (_, _, power_state) in demo.records.items()
     }

@@ -44,13 +44,21 @@ def test_lives_are_made_of_novas_actions() -> None:
     performed = set()
     for step in itertools.islice(live.lives(servers.SERVERS), 500):
         # One begins, and those with a task go on.
-        (begun,) = {id for id in step if states[id].task_state is None}
+        (begun,) = {
+            server_id
+            for server_id in step
+            if states[server_id].task_state is None
+        }
         assert step.keys() == {
             begun,
-            *(id for id in states if states[id].task_state),
+            *(
+                server_id
+                for server_id in states
+                if states[server_id].task_state
+            ),
         }
-        for id, (action, now) in step.items():
-            before = states[id]
+        for server_id, (action, now) in step.items():
+            before = states[server_id]
             assert server_status(*now[:2]) != "UNKNOWN"
             if now.task_state:
                 assert before == now._replace(task_state=before.task_state)
@@ -58,9 +66,9 @@ def test_lives_are_made_of_novas_actions() -> None:
                 assert (
                     now.power_state == servers.POWER_STATES[f"{now.vm_state}"]
                 )
-            if before.task_state and actions[id]:
-                assert action == actions[id]
-            states[id], actions[id] = now, action
+            if before.task_state and actions[server_id]:
+                assert action == actions[server_id]
+            states[server_id], actions[server_id] = now, action
             performed.add(action)
     assert performed == {action.name for action in live.ACTIONS}
     assert all(actions.values())

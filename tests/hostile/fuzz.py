@@ -23,13 +23,13 @@ from typing import Any
 
 def main() -> None:
     atheris: Any = importlib.import_module("atheris")
-    format = sys.argv.pop(1)
+    body_format = sys.argv.pop(1)
     # Before anything else imports the package.
     with atheris.instrument_imports(include=["nova_ext_sts"]):
         calls = importlib.import_module("nova_ext_sts.calls").Call
         documents = importlib.import_module("nova_ext_sts.documents")
-    reader = documents.READERS[format]
-    oracle = importlib.import_module(f"tests.hostile.oracle_{format}")
+    reader = documents.READERS[body_format]
+    oracle = importlib.import_module(f"tests.hostile.oracle_{body_format}")
     records = importlib.import_module("tests.hostile.filtering").RECORDS
 
     def try_one(body: bytes) -> None:

@@ -75,12 +75,12 @@ XML = Format(
 )
 
 
-def mutated(body: bytes, random: random.Random, format: Format) -> bytes:
+def mutated(body: bytes, random: random.Random, body_format: Format) -> bytes:
     """Return a body with one to four changes to its tokens or bytes."""
     if random.random() < 0.5:
-        return _mildly_mutated(body, random, format)
+        return _mildly_mutated(body, random, body_format)
     for _ in range(random.randint(1, 4)):
-        found = [match.span() for match in format.token.finditer(body)]
+        found = [match.span() for match in body_format.token.finditer(body)]
         if not found or random.random() < 0.1:
             at = random.randint(0, len(body))
             rest = body[at + random.randint(0, 1) :]
@@ -93,7 +93,7 @@ def mutated(body: bytes, random: random.Random, format: Format) -> bytes:
         # Replace, insert, delete, repeat, cut or append.
         before = random.choice([start, start, end, len(body)])
         behind = random.choice([start, end, end, len(body)])
-        token = random.choice([random.choice(format.tokens), b""])
+        token = random.choice([random.choice(body_format.tokens), b""])
         body = body[:before] + token + body[behind:]
     if random.random() < 0.02:
         body = body.decode("latin-1").encode(
@@ -103,10 +103,10 @@ def mutated(body: bytes, random: random.Random, format: Format) -> bytes:
 
 
 def _mildly_mutated(
-    body: bytes, random: random.Random, format: Format
+    body: bytes, random: random.Random, body_format: Format
 ) -> bytes:
     for _ in range(random.randint(1, 3)):
-        found = [match.span() for match in format.place.finditer(body)]
+        found = [match.span() for match in body_format.place.finditer(body)]
         start, end = random.choice(found or [(0, 0)])
-        body = body[:start] + random.choice(format.pieces) + body[end:]
+        body = body[:start] + random.choice(body_format.pieces) + body[end:]
     return body

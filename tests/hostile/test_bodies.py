@@ -43,8 +43,8 @@ FORMATS = {
 }
 SAMPLES = [
     pytest.param(name, *sample, id=f"{name}-{sample[0]}-{number}")
-    for name, format in FORMATS.items()
-    for number, sample in enumerate(format.samples)
+    for name, body_format in FORMATS.items()
+    for number, sample in enumerate(body_format.samples)
 ]
 
 
@@ -57,11 +57,11 @@ class Judge:
             for overwrite in (False, True)
         }
 
-    def __call__(self, format: str, body: bytes, *calls: str) -> None:
+    def __call__(self, body_format: str, body: bytes, *calls: str) -> None:
         for call in calls or ("list", "show"):
             for overwrite, filtering in self._filters.items():
-                result = filtering.body(body, call, TYPES[format])
-                assert not FORMATS[format].fault(
+                result = filtering.body(body, call, TYPES[body_format])
+                assert not FORMATS[body_format].fault(
                     body, result, call, RECORDS, overwrite=overwrite
                 )
 
@@ -79,45 +79,45 @@ def test_body_in_the_corpus_comes_out_right(judge: Judge, path: Path) -> None:
     judge(path.parent.name, path.read_bytes())
 
 
-@pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
+@pytest.mark.parametrize(("body_format", "call", "sample"), SAMPLES)
 def test_body_that_is_cut_short_passes_unchanged(
-    judge: Judge, format: str, call: str, sample: bytes
+    judge: Judge, body_format: str, call: str, sample: bytes
 ) -> None:
     for end in range(len(sample) + 1):
-        judge(format, sample[:end], call)
+        judge(body_format, sample[:end], call)
 
 
-@pytest.mark.parametrize(("format", "call", "sample"), SAMPLES)
+@pytest.mark.parametrize(("body_format", "call", "sample"), SAMPLES)
 def test_body_with_one_byte_changed_comes_out_right(
-    judge: Judge, format: str, call: str, sample: bytes
+    judge: Judge, body_format: str, call: str, sample: bytes
 ) -> None:
     for at, byte in zip(
         range(len(sample)), itertools.cycle(BYTES), strict=False
     ):
         body = sample[:at] + byte + sample[at + 1 :]
-        judge(format, body, call)
+        judge(body_format, body, call)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("body_format", FORMATS)
 def test_mutated_body_comes_out_right(
-    judge: Judge, format: str, seed: int
+    judge: Judge, body_format: str, seed: int
 ) -> None:
     generator = random.Random(seed)  # noqa: S311 - the same each time
-    parts = FORMATS[format]
+    parts = FORMATS[body_format]
     for _ in range(MUTATED):
         call, sample = generator.choice(parts.samples)
         body = mutation.mutated(sample, generator, parts.mutation)
-        judge(format, body, call)
+        judge(body_format, body, call)
 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=500)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("body_format", FORMATS)
 def test_any_bytes_pass_unchanged(
-    judge: Judge, format: str, body: bytes
+    judge: Judge, body_format: str, body: bytes
 ) -> None:
-    judge(format, body)
+    judge(body_format, body)
 
 
 A = b'{"id": "a"}'
@@ -255,9 +255,11 @@ XML = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("format", "bodies"), [("json", JSON), ("xml", XML)])
+@pytest.mark.parametrize(
+    ("body_format", "bodies"), [("json", JSON), ("xml", XML)]
+)
 def test_body_made_by_hand_comes_out_right(
-    judge: Judge, format: str, bodies: list[bytes]
+    judge: Judge, body_format: str, bodies: list[bytes]
 ) -> None:
     for body in bodies:
-        judge(format, body)
+        judge(body_format, body)

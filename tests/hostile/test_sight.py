@@ -102,10 +102,10 @@ def log() -> Iterator[io.StringIO]:
     assert "\0" not in text
 
 
-@pytest.mark.parametrize("format", TYPES)
+@pytest.mark.parametrize("body_format", TYPES)
 @pytest.mark.usefixtures("log")
 def test_response_forges_no_line_in_the_log(
-    connection: str, format: str
+    connection: str, body_format: str
 ) -> None:
     filtering = Filtering(connection, overwrite=True)
     for body in (
@@ -115,7 +115,7 @@ def test_response_forges_no_line_in_the_log(
         f"<{FORGED}/>",
     ):
         for parameter in ("", f'; charset="{FORGED}"', f"; {FORGED}"):
-            media_type = TYPES[format] + parameter
+            media_type = TYPES[body_format] + parameter
             filtering.response(body.encode(), "show", media_type)
 
 

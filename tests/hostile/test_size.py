@@ -151,8 +151,8 @@ def growth(connection: str) -> int:
     generator = random.Random(0)  # noqa: S311 - the same each time
     # To make each one anew would take longer than to filter it.
     bodies = [
-        (call, format, mutation.mutated(sample, generator, kind))
-        for format, samples_, kind in (
+        (call, body_format, mutation.mutated(sample, generator, kind))
+        for body_format, samples_, kind in (
             ("json", samples.JSON, mutation.JSON),
             ("xml", samples.XML, mutation.XML),
         )
@@ -161,10 +161,10 @@ def growth(connection: str) -> int:
     ]
     first = 0
     for number in range(BODIES):
-        call, format, body = bodies[number % len(bodies)]
+        call, body_format, body = bodies[number % len(bodies)]
         # No two are the same: no cache helps.
         body = body.replace(b"web", b"web-%d" % number)
-        filtering.response(body, call, TYPES[format])
+        filtering.response(body, call, TYPES[body_format])
         if number == BODIES // 5:
             first = resident()
     return max(0, resident() - first)
