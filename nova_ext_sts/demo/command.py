@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import logging
+import os
 import shlex
 import signal
 import socket
@@ -51,8 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except OSError as error:
         problem = f"Cannot go on: {error}."
+    finally:
+        _flush()
     print(f"{PROGRAM}: {problem}", file=sys.stderr)
     return 1
+
+
+def _flush() -> None:
+    """Write what is buffered, or drop it: Python would fail in the end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
