@@ -109,6 +109,16 @@ class _Link:
     generation: int = 0
     #: When it is too old to be used after a pause.
     expires: float = math.inf
+    #: Set once the connection is made, or cannot be.
+    is_made: threading.Event = dataclasses.field(
+        default_factory=threading.Event
+    )
+
+    def guard(self, seconds: float) -> None:
+        """Cut a connection that is not made in time, once it is known."""
+        while not self.is_made.wait(seconds):
+            self.cut()
+            seconds = 0.1
 
     def cut(self) -> None:
         with contextlib.suppress(Exception):
@@ -149,8 +159,10 @@ class Workers:
         self._new: _Link | None = None
         self._connected = 0
         self._idle = 0
-        #: When the first of the queries began that had no answer since then.
+        #: When the first of the queries began that had no answer since then,
+        #: and when the last of them was given up.
         self._silent_since = math.inf
+        self._abandoned_at = -math.inf
         #: Rises when a connection was lost; the older ones are closed.
         self._generation = 0
         self._is_closed = False
@@ -188,7 +200,10 @@ class Workers:
                 return
             now = time.monotonic()
             waited = now - query.began
+            if query.began - self._abandoned_at > self.timeout:
+                self._silent_since = query.began
             self._silent_since = min(self._silent_since, query.began)
+            self._abandoned_at = now
             if query.link:
                 query.link.cut()
                 error = DatabaseUnavailable(f"no answer in {waited:.1f} s")
@@ -294,10 +309,11 @@ class Workers:
 
     def _connect(self, link: _Link) -> Connection | None:
         began = time.monotonic()
-        timer = threading.Timer(self.timeout, link.cut)
-        timer.daemon = True
+        guard = threading.Thread(
+            target=link.guard, args=[self.timeout], daemon=True
+        )
         try:
-            timer.start()
+            guard.start()
             connection = self._engine.connect()
         except BaseException as error:
             waited = time.monotonic() - began
@@ -314,7 +330,7 @@ class Workers:
                 self._see_to_queue()
             return None
         finally:
-            timer.cancel()
+            link.is_made.set()
         with self._lock:
             self._new = None
             self._connected += 1

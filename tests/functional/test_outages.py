@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from nova_ext_sts.records import (
     RecordsUnavailable,
     engine,
 )
+from nova_ext_sts.records import workers as records_workers
 from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.states import States
 from tests.support.cells import source
@@ -300,6 +302,19 @@ def assert_out_of_time(opened: engine.Database, seconds: float) -> None:
     with pytest.raises(RecordsUnavailable) as raised:
         opened.query(INSTANCES, ["a"], deadline=deadline).rows()
     assert not isinstance(raised.value, DatabaseUnavailable)
+
+
+def test_connection_that_is_known_late_is_cut() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        link = records_workers._Link(0)
+        guard = threading.Thread(target=link.guard, args=[0])
+        guard.start()
+        link.connection = ours
+        assert theirs.recv(1) == b""
+        link.is_made.set()
+        guard.join()
 
 
 def test_process_without_threads_recovers(
