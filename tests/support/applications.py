@@ -58,7 +58,10 @@ class Client:
         }
         util.setup_testing_defaults(environ)
         request = webob.Request(environ)
-        status, sent, chunks = request.call_application(self._application)
+        # With exc_info WebOb raises the error, unless it is asked for.
+        status, sent, chunks, _ = request.call_application(
+            self._application, catch_exc_info=True
+        )
         try:
             body = b"".join(chunks)
         finally:
