@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from oslo_log import log as logging
@@ -98,14 +99,19 @@ class Outage:
         #: Failed lookups since the last message that an outage has ended.
         self._failures = 0
         self._quiet_until = 0.0
+        self._ended_at = -math.inf
         self._unlogged = [True]
         self._logged: list[bool] = []
 
-    def failed(self, reason: str) -> None:
+    def failed(self, reason: str, began: float = math.inf) -> None:
         """Note a failed lookup.
 
         :param reason: one line without secrets
+        :param began: when it began, by ``time.monotonic``: one that began
+            before the last outage ended is a part of that
         """
+        if began < self._ended_at:
+            return
         self._failures += 1
         if clock() >= self._quiet_until and _popped(self._unlogged):
             self._quiet_until = clock() + QUIET
@@ -120,6 +126,7 @@ class Outage:
         """Note a successful lookup."""
         if _popped(self._logged):
             failures, self._failures = self._failures, 0
+            self._ended_at = time.monotonic()
             LOG.warning(
                 "Reading server states from %(name)s works again, after "
                 "%(failures)d failed lookups.",

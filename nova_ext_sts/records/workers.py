@@ -92,7 +92,7 @@ class Query:
             workers.outage.succeeded()
             return error
         if isinstance(error, DatabaseUnavailable):
-            workers.outage.failed(error.reason)
+            workers.outage.failed(error.reason, self.began)
         # Several responses may share the error, and tracebacks would pile up.
         raise type(error)(f"{workers.name}: {error.reason}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,20 @@ def test_outages_in_quick_succession_are_logged_as_one(
     assert len(messages) == 4
     assert "x\\ny: a\\r\\nb" in messages[0]
     assert "after 100 failed" in messages[3]
+
+
+def test_lookup_that_fails_after_the_end_of_its_outage_is_not_logged(
+    pass_time: Passes, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage("x")
+    began = time.monotonic()
+    outage.failed("refused", began)
+    outage.succeeded()
+    pass_time(11)
+    outage.failed("silent", began)
+    assert len(caplog.records) == 2
+    outage.failed("silent", time.monotonic())
+    assert len(caplog.records) == 3
 
 
 def test_threads_log_an_outage_once(caplog: pytest.LogCaptureFixture) -> None:
