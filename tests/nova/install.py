@@ -5,13 +5,28 @@ Not collected with the other tests, which need what this one installs.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_packages_outside_novas_constraints_are_msgspec_alone() -> None:
+    # tox has installed the package: what it brought cannot be told apart.
+    requirements = map(Requirement, metadata.requires("nova-ext-sts") or ())
+    required = {each.name for each in requirements if not each.marker}
+    lines = Path(os.environ["PIP_CONSTRAINT"]).read_text().splitlines()
+    pinned = {line.partition("==")[0] for line in lines}
+    assert set(map(canonicalize_name, required)) - set(
+        map(canonicalize_name, pinned)
+    ) == {"msgspec"}
 
 
 def pip(*arguments: str | Path) -> str:
