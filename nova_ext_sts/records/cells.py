@@ -85,28 +85,38 @@ class CellRecords(RecordSource):
         deadline = time.monotonic() + self._settings.timeout
         records = Records()
         pages: Pages = collections.defaultdict(list)
-        nowhere = self._place(ids, pages, records, deadline)
-        if nowhere:
-            # Between its build request and its cell a server is in neither
-            # for a moment; Nova looks once more, too.
-            self._place(nowhere, pages, records, deadline)
-        records.cells = len(pages)
-        if not pages:
-            return records
+        unplaced: RecordsUnavailable | None = None
         try:
-            self._mappings.load(deadline)
+            nowhere = self._place(ids, pages, records, deadline)
+            if nowhere:
+                # Between its build request and its cell a server is in
+                # neither for a moment; Nova looks once more, too.
+                self._place(nowhere, pages, records, deadline)
         except RecordsUnavailable as error:
-            failures = dict.fromkeys(pages, error)
-        else:
-            failures = self._query(pages, records, deadline)
-        if not failures:
+            if not pages:
+                raise
+            # The servers that are in cells have states nevertheless.
+            unplaced = error
+        records.cells = len(pages)
+        failures: dict[int, RecordsUnavailable] = {}
+        if pages:
+            try:
+                self._mappings.load(deadline)
+            except RecordsUnavailable as error:
+                failures = dict.fromkeys(pages, error)
+            else:
+                failures = self._query(pages, records, deadline)
+        errors = [*failures.values()]
+        lost = [id_ for cell in failures for id_ in pages[cell]]
+        if unplaced:
+            errors.append(unplaced)
+            lost += unplaced.ids or nowhere
+        if not errors:
             return records
-        errors = failures.values()
         is_logged = all(isinstance(e, DatabaseUnavailable) for e in errors)
         kind = DatabaseUnavailable if is_logged else RecordsUnavailable
         reasons = dict.fromkeys(error.reason for error in errors)
-        ids = [id_ for cell in failures for id_ in pages[cell]]
-        raise kind("; ".join(reasons), records, ids)
+        raise kind("; ".join(reasons), records, lost)
 
     def databases(self) -> Sequence[Reading]:
         mappings = self._mappings
@@ -183,6 +193,7 @@ class CellRecords(RecordSource):
         """Sort ids into the pages of cells, and add what is being built.
 
         :returns: the ids that are neither in a cell nor being built
+        :raises RecordsUnavailable: with the ids that are in no page
         """
         unplaced = []
         query = self._api.query(MAPPINGS, ids, deadline=deadline)
@@ -194,7 +205,10 @@ class CellRecords(RecordSource):
         if not unplaced:
             return []
         query = self._api.query(BUILDING, unplaced, deadline=deadline)
-        requests = {row[0]: row[1] for row in query.rows()}
+        try:
+            requests = {row[0]: row[1] for row in query.rows()}
+        except RecordsUnavailable as error:
+            raise type(error)(error.reason, ids=unplaced) from None
         for server, request in requests.items():
             if request is None:
                 continue

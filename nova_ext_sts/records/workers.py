@@ -279,7 +279,7 @@ class Workers:
             return False
         return True
 
-    def _see_to_queue(self) -> None:
+    def _serve_queue(self) -> None:
         """Find a worker for what is queued, or fail it."""
         if not self._queue:
             return
@@ -305,7 +305,7 @@ class Workers:
                 connection.close()
             with self._lock:
                 self._connected -= 1
-                self._see_to_queue()
+                self._serve_queue()
 
     def _connect(self, link: _Link) -> Connection | None:
         began = time.monotonic()
@@ -327,7 +327,7 @@ class Workers:
                 self._connecting.failed(
                     link.attempt, is_slow=self._is_slow(waited)
                 )
-                self._see_to_queue()
+                self._serve_queue()
             return None
         finally:
             link.is_made.set()

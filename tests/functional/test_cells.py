@@ -95,6 +95,16 @@ def test_broken_build_request_is_logged_once(
     assert "server c" in second
 
 
+def test_unreadable_build_requests_cost_no_states_of_cells(
+    sqlite_cells: Cells,
+) -> None:
+    sqlite_cells.add("b", None)
+    sqlite_cells.api.execute("DROP TABLE build_requests")
+    records = sqlite_cells.source()
+    assert_only({"a": ACTIVE}, ["b"], records)
+    assert_only({}, ["b"], records)
+
+
 def test_server_between_build_request_and_cell_is_looked_up_once_more(
     sqlite_cells: Cells,
 ) -> None:
