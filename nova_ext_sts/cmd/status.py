@@ -51,6 +51,7 @@ WSGI_OPTS = [cfg.StrOpt("api_paste_config", default="api-paste.ini")]
 #: The fix for an error of a database.
 _FIXES: dict[type[Exception], str] = {
     records.Unreachable: "check that it runs, and its URL (option {option})",
+    records.InvalidParameter: "correct its URL (option {option})",
     records.AccessDenied: "grant its user SELECT on {columns}",
     records.SchemaMismatch: "bring Nova's schema up to date with nova-manage",
 }

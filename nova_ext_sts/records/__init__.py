@@ -72,6 +72,10 @@ class Unreachable(DatabaseUnavailable):
     """No server answered."""
 
 
+class InvalidParameter(DatabaseUnavailable):
+    """The driver does not know a parameter of the URL."""
+
+
 class AccessDenied(DatabaseUnavailable):
     """The database user lacks a privilege."""
 

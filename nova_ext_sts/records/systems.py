@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nova_ext_sts.records import (
     AccessDenied,
     DatabaseUnavailable,
+    InvalidParameter,
     SchemaMismatch,
     Unreachable,
 )
@@ -255,10 +256,14 @@ def reason_of(error: BaseException, url: URL) -> str:
 def failure_of(error: BaseException, url: URL) -> DatabaseUnavailable:
     """Return a driver's error as one of the package's."""
     system = SYSTEMS[url.get_backend_name()]
-    kind = system.kinds.get(
-        system.code(getattr(error, "orig", None) or error),
-        Unreachable if isinstance(error, OSError) else DatabaseUnavailable,
-    )
+    kind: type[DatabaseUnavailable] = DatabaseUnavailable
+    if isinstance(error, OSError):
+        kind = Unreachable
+    elif isinstance(error, TypeError):
+        # Parameters are passed to the driver as arguments.
+        kind = InvalidParameter
+    code = system.code(getattr(error, "orig", None) or error)
+    kind = system.kinds.get(code, kind)
     return kind(reason_of(error, url))
 
 

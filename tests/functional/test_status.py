@@ -136,10 +136,11 @@ def test_missing_column_is_a_failure(site: Site, database: Database) -> None:
     [
         ("connection", "sqlite:////no/such/file"),
         ("connection", "mysql+pymysql://u:s3cret@127.0.0.1:1/x"),
+        ("connection", "mysql+pymysql://u@127.0.0.1:1/x?nosuch=1"),
         ("api_connection", f"postgresql+{PSYCOPG}://u@127.0.0.1:1/x"),
     ],
 )
-def test_unreachable_database_is_a_failure_that_names_the_option(
+def test_database_that_cannot_be_connected_to_names_the_option(
     site: Site, option: str, url: str
 ) -> None:
     site.configure(f"{option} = {url}")
