@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -11,17 +10,12 @@ import pytest
 from tests.support import databases
 from tests.support.proxies import Proxy
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config):
     """Lift the coverage gate where tests are skipped for want of a server."""
     coverage = config.pluginmanager.getplugin("_cov")
     servers = databases.SERVERS.values()
@@ -30,50 +24,46 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(params=databases.SYSTEMS)
-def system(request: pytest.FixtureRequest) -> str:
+def system(request):
     """Each database system in turn."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
-def new_database(
-    system: str, tmp_path: Path
-) -> Iterator[Callable[[], databases.Database]]:
+def new_database(system, tmp_path):
     """Make as many databases on the system as a test asks for."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(databases.made(system, tmp_path))
 
 
 @pytest.fixture
-def database(
-    new_database: Callable[[], databases.Database],
-) -> databases.Database:
+def database(new_database):
     """One database on each system in turn."""
     return new_database()
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[databases.Database]:
+def sqlite(tmp_path):
     """One SQLite database, where the system makes no difference."""
     with databases.made("sqlite", tmp_path) as database:
         yield database
 
 
 @pytest.fixture
-def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def pass_time(monkeypatch):
     """Stop the clock of the back-offs; return what lets time pass."""
     now = [1000.0]
     monkeypatch.setattr("nova_ext_sts.records.backoff.clock", lambda: now[0])
 
-    def passes(seconds: float) -> None:
+    def passes(seconds):
         now[0] += seconds
 
     return passes
 
 
 @pytest.fixture
-def silent() -> Iterator[Proxy]:
+def silent():
     """A server that accepts and says nothing."""
     proxy = Proxy(None)
     yield proxy

@@ -1,9 +1,5 @@
 """One demo and one real Nova for the whole run, over HTTP."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from keystonemiddleware.fixture import AuthTokenFixture
 
@@ -11,16 +7,9 @@ from tests.clients import backends
 from tests.nova import fleet
 from tests.nova.installation import ADMIN, Installation, SQLiteFiles
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.clients.backends import Backend
-
 
 @pytest.fixture(scope="session")
-def installation(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Installation]:
+def installation(tmp_path_factory):
     """A Nova that knows one token, with every server of the fleet."""
     directory = tmp_path_factory.mktemp("nova")
     with (
@@ -40,20 +29,20 @@ def installation(
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+def demo(tmp_path_factory):
     with backends.demo(tmp_path_factory.mktemp("demo")) as backend:
         yield backend
 
 
 @pytest.fixture(scope="session")
-def nova(installation: Installation) -> Iterator[Backend]:
+def nova(installation):
     """Nova as operators have it: only its plain list has no states."""
     with backends.nova(installation, "osapi_compute", "nova_alone") as backend:
         yield backend
 
 
 @pytest.fixture(scope="session")
-def nova_behind_shim(installation: Installation) -> Iterator[Backend]:
+def nova_behind_shim(installation):
     """Nova without any states."""
     with backends.nova(
         installation, "behind_shim_and_filter", "behind_shim"
@@ -62,7 +51,7 @@ def nova_behind_shim(installation: Installation) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="session")
-def nova_for_tempest(installation: Installation) -> Iterator[Backend]:
+def nova_for_tempest(installation):
     """Nova without any states, with ``calls = detail,show``."""
     with backends.nova(
         installation, "behind_shim_and_detail_and_show_filter", "behind_shim"
@@ -71,7 +60,7 @@ def nova_for_tempest(installation: Installation) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="session", params=["demo", "nova", "nova_behind_shim"])
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request):
     """Each Compute API in turn."""
-    found: Backend = request.getfixturevalue(request.param)
+    found = request.getfixturevalue(request.param)
     return found

@@ -6,15 +6,12 @@ import contextlib
 import http.client
 import re
 import urllib.parse
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from nova_ext_sts import extension
 from tests.clients.backends import TOKEN
-
-if TYPE_CHECKING:
-    from tests.clients.backends import Backend
 
 ABSENT = "11111111-2222-3333-4444-555555555555"
 JSON = "application/json"
@@ -29,7 +26,7 @@ class Response(NamedTuple):
     body: bytes
 
 
-def get(endpoint: str, path: str, **headers: str) -> Response:
+def get(endpoint, path, **headers):
     """Return a response, without the headers that no two have in common."""
     url = urllib.parse.urlsplit(endpoint)
     with contextlib.closing(
@@ -69,9 +66,7 @@ def get(endpoint: str, path: str, **headers: str) -> Response:
     ],
 )
 @pytest.mark.parametrize("accept", [JSON, "text/csv", "application/xml"])
-def test_fault_is_the_apis_own(
-    path: str, status: int, accept: str, backend: Backend
-) -> None:
+def test_fault_is_the_apis_own(path, status, accept, backend):
     passed = get(backend.extended, path, Accept=accept)
     assert passed == get(backend.bare, path, Accept=accept)
     assert passed.status == status
@@ -81,9 +76,7 @@ def test_fault_is_the_apis_own(
 @pytest.mark.parametrize(
     "accept", ["text/csv", "image/*", "application/*;q=0"]
 )
-def test_response_that_nobody_accepts_has_states(
-    accept: str, backend: Backend
-) -> None:
+def test_response_that_nobody_accepts_has_states(accept, backend):
     """The demo and Nova answer in JSON, whatever a client accepts."""
     for path, count in (
         (f"/servers/{next(iter(backend.records))}", 1),

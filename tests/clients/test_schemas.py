@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from tempest.lib import exceptions
@@ -14,14 +14,8 @@ from nova_ext_sts import extension
 from tests.clients.backends import TOKEN
 from tests.clients.test_responses import get
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
-    from tests.clients.backends import Backend, States
-    from tests.clients.test_responses import Response
-
-
-def states_of(servers: Iterable[Mapping[str, Any]]) -> dict[str, States]:
+def states_of(servers):
     """Return the states of the servers that have all three."""
     vm_state, task_state, power_state = extension.ATTRIBUTES
     return {
@@ -35,7 +29,7 @@ def states_of(servers: Iterable[Mapping[str, Any]]) -> dict[str, States]:
     }
 
 
-def minor(microversion: str) -> int:
+def minor(microversion):
     return int(microversion.partition(".")[2])
 
 
@@ -48,7 +42,7 @@ class Schemas:
     :param newest: Nova's latest microversion
     """
 
-    def __init__(self, method: str, newest: str) -> None:
+    def __init__(self, method, newest):
         from nova.api.openstack.compute import servers
 
         controller = getattr(servers.ServersController, method)
@@ -65,7 +59,7 @@ class Schemas:
             key=minor,
         )
 
-    def validate(self, document: Any, microversion: str) -> None:
+    def validate(self, document, microversion):
         """Validate a document as Nova does.
 
         :raises nova.exception.ValidationError: it is not valid
@@ -83,13 +77,13 @@ class Schemas:
 
 
 @pytest.fixture(scope="module")
-def newest(nova: Backend) -> str:
+def newest(nova):
     document = json.loads(get(nova.bare, "/").body)
     version: str = document["version"]["version"]
     return version
 
 
-def answer(endpoint: str, path: str, microversion: str) -> Response:
+def answer(endpoint, path, microversion):
     version = {"OpenStack-API-Version": f"compute {microversion}"}
     response = get(endpoint, path, **version)
     assert response.status == 200
@@ -98,8 +92,8 @@ def answer(endpoint: str, path: str, microversion: str) -> Response:
 
 @pytest.mark.parametrize("call", ["detail", "show"])
 def test_states_are_valid_at_every_microversion(
-    call: str, newest: str, nova_behind_shim: Backend
-) -> None:
+    call, newest, nova_behind_shim
+):
     backend = nova_behind_shim
     schemas = Schemas(call, newest)
     assert len(schemas.microversions) > 20
@@ -121,9 +115,7 @@ def test_states_are_valid_at_every_microversion(
 
 
 @pytest.mark.parametrize("microversion", ["2.1", "2.69"])
-def test_schemas_require_the_states(
-    microversion: str, newest: str, nova_behind_shim: Backend
-) -> None:
+def test_schemas_require_the_states(microversion, newest, nova_behind_shim):
     """Without the filter the test above would fail."""
     from nova import exception
 
@@ -138,8 +130,8 @@ def test_schemas_require_the_states(
 
 @pytest.mark.parametrize("method", ["index", "detail", "show"])
 def test_servers_of_a_down_cell_are_novas_own_and_valid(
-    method: str, newest: str, nova: Backend, nova_behind_shim: Backend
-) -> None:
+    method, newest, nova, nova_behind_shim
+):
     (server_id,) = nova.down
     path = {"index": "", "detail": "/detail", "show": f"/{server_id}"}[method]
     schemas = Schemas(method, newest)
@@ -176,20 +168,18 @@ def test_servers_of_a_down_cell_are_novas_own_and_valid(
 class Authentication:
     """What Tempest's client uses of its authentication providers."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint):
         self._endpoint = endpoint
 
-    def base_url(self, filters: Any) -> str:
+    def base_url(self, filters):
         return self._endpoint
 
-    def auth_request(
-        self, method: str, url: str, headers: Any, body: Any, filters: Any
-    ) -> tuple[str, dict[str, str], Any]:
+    def auth_request(self, method, url, headers, body, filters):
         sent = {**headers, "X-Auth-Token": TOKEN}
         return f"{self._endpoint}/{url}", sent, body
 
 
-def tempest(endpoint: str) -> Any:
+def tempest(endpoint):
     return ServersClient(Authentication(endpoint), "compute", "region")
 
 
@@ -207,10 +197,8 @@ TEMPEST_MICROVERSIONS = sorted(
 
 @pytest.mark.parametrize("microversion", TEMPEST_MICROVERSIONS)
 def test_tempest_accepts_states_in_detail_and_show(
-    microversion: str,
-    nova_for_tempest: Backend,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    microversion, nova_for_tempest, monkeypatch
+):
     monkeypatch.setattr(
         base_compute_client, "COMPUTE_MICROVERSION", microversion
     )
@@ -232,9 +220,7 @@ def test_tempest_accepts_states_in_detail_and_show(
     assert states_of([shown]) == {server_id: records[server_id]}
 
 
-def test_tempest_refuses_states_in_the_list(
-    nova: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tempest_refuses_states_in_the_list(nova, monkeypatch):
     """Why sites that Tempest tests set ``calls``."""
     monkeypatch.setattr(base_compute_client, "COMPUTE_MICROVERSION", "2.1")
     assert tempest(nova.bare).list_servers(limit=1)["servers"]

@@ -1,9 +1,6 @@
 """Clients show the states of the records."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,12 +11,6 @@ from tests.clients.adapters import (
     OpenStackClient,
     OpenStackSDK,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from tests.clients.adapters import Adapter, Servers, Shown
-    from tests.clients.backends import Backend, States
 
 PAGE = 7
 
@@ -32,9 +23,7 @@ CALLS = [
 ]
 
 
-def seen(
-    client: type[Adapter], call: str, endpoint: str, ids: Iterable[str]
-) -> dict[str, Shown]:
+def seen(client, call, endpoint, ids):
     """Return what a client shows: all servers, or one by one some of them."""
     adapter = client(endpoint)
     if call == "show":
@@ -42,17 +31,13 @@ def seen(
     return unique(adapter.servers(call))
 
 
-def unique(servers: Servers) -> dict[str, Shown]:
+def unique(servers):
     found = dict(servers)
     assert len(found) == len(servers)
     return found
 
 
-def assert_shown(
-    found: Mapping[str, Shown],
-    records: Mapping[str, States],
-    down: Iterable[str] = (),
-) -> None:
+def assert_shown(found, records, down=()):
     """Assert that the states are those of records.
 
     From microversion 2.69 lists have servers in cells that are down, without
@@ -73,9 +58,7 @@ def assert_shown(
 
 
 @pytest.mark.parametrize(("client", "call"), CALLS)
-def test_states_are_those_of_the_records(
-    client: type[Adapter], call: str, backend: Backend
-) -> None:
+def test_states_are_those_of_the_records(client, call, backend):
     ids = list(backend.records)[::7]
     found = seen(client, call, backend.extended, ids)
     assert_shown(found, backend.records, backend.down)
@@ -85,9 +68,7 @@ def test_states_are_those_of_the_records(
 
 @pytest.mark.parametrize("call", ["list", "detail"])
 @pytest.mark.parametrize("client", [OpenStackSDK, NovaClient])
-def test_pages_end_with_the_last_server(
-    client: type[Adapter], call: str, backend: Backend
-) -> None:
+def test_pages_end_with_the_last_server(client, call, backend):
     adapter = client(backend.extended)
     whole = [
         server_id
@@ -103,17 +84,13 @@ def test_pages_end_with_the_last_server(
 
 
 @pytest.mark.parametrize("client", [OpenStackSDK, OpenStackClient])
-def test_server_is_found_by_its_name(
-    client: type[Adapter], demo: Backend
-) -> None:
+def test_server_is_found_by_its_name(client, demo):
     for name, server_id in (("vm-04", 3), ("vm-40", 39)):
         shown = client(demo.extended).show(name)
         assert shown == list(demo.records.values())[server_id]
 
 
-def test_openstackclient_has_a_word_for_each_power_state(
-    demo: Backend,
-) -> None:
+def test_openstackclient_has_a_word_for_each_power_state(demo):
     output = OpenStackClient(demo.extended).run(
         *("list", "--long", "-c", "ID", "-c", "Power State")
     )

@@ -1,9 +1,5 @@
 """A client of API v2 reads the states in XML."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 import pytest
 import webob
 from lxml import etree
@@ -13,15 +9,10 @@ from nova_ext_sts import extension, filter_factory
 from nova_ext_sts.demo import api, servers
 from tests.support import api_v2
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from _typeshed.wsgi import WSGIApplication
-
 PREFIX = f"{{{extension.NAMESPACE}}}"
 
 
-def parsed(application: WSGIApplication, path: str) -> Any:
+def parsed(application, path):
     """Return the root of a response, from a parser that mends nothing."""
     request = webob.Request.blank(f"/v2.1/servers{path}")
     parser = etree.XMLParser(recover=False, resolve_entities=False)
@@ -34,14 +25,12 @@ def parsed(application: WSGIApplication, path: str) -> Any:
 @pytest.mark.parametrize(
     "path", ["", "/detail", f"/{servers.server_id('vm-04')}"]
 )
-def test_states_are_attributes_and_all_else_is_as_before(
-    path: str, tmp_path: Path
-) -> None:
+def test_states_are_attributes_and_all_else_is_as_before(path, tmp_path):
     connection = f"sqlite:///{tmp_path}/x"
     servers.make(tmp_path / "x", servers.ALL_STATES)
     in_json = api.app_factory({}, connection=connection)
 
-    def written(request: Any) -> Any:
+    def written(request):
         body = api_v2.written(request.get_response(in_json).json)
         return webob.Response(body, content_type="application/xml")
 

@@ -1,47 +1,38 @@
 """The database servers of this suite."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.databases.accounts import ACCOUNTS, table
 from tests.databases.mysql import MySQL
-from tests.support.servers import MariaDB, PostgreSQL, Server
+from tests.support.servers import MariaDB, PostgreSQL
 from tests.support.tables import aligned
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
+def mariadb():
     with MariaDB() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mysql() -> Iterator[Server]:
+def mysql():
     with MySQL() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mysql_without_tls() -> Iterator[Server]:
+def mysql_without_tls():
     with MySQL("--tls-version=") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
+def postgresql():
     with PostgreSQL() as server:
         yield server
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter,
-) -> None:
+def pytest_terminal_summary(terminalreporter):
     if ACCOUNTS:
         terminalreporter.section("responses by environment")
         for line in aligned(table(), words=1):

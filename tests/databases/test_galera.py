@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from oslo_config import cfg
@@ -14,7 +14,7 @@ from nova_ext_sts.states import States
 from tests.databases.accounts import MYSQL, account_of
 from tests.databases.clusters import Galera, Garbd, HAProxy
 from tests.support.cells import source
-from tests.support.databases import Database, made
+from tests.support.databases import made
 from tests.support.lookups import (
     EXTENDED,
     LATE,
@@ -24,12 +24,6 @@ from tests.support.lookups import (
     wait_until,
 )
 from tests.support.servers import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    NewProxy = Callable[..., HAProxy]
 
 TIMEOUT = 2.0
 #: Requests per second, and how many are made.
@@ -52,13 +46,13 @@ class Cluster(NamedTuple):
     #: The node that is harmed.
     frail: Galera
 
-    def is_whole(self) -> bool:
+    def is_whole(self):
         status = self.founder.status()
         return status["wsrep_cluster_size"] == "3" and self.frail.is_ready()
 
 
 @pytest.fixture(scope="module")
-def members() -> Iterator[Cluster]:
+def members():
     with (
         Galera() as founder,
         Galera(founder.group_address) as frail,
@@ -68,7 +62,7 @@ def members() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(members: Cluster) -> Cluster:
+def cluster(members):
     if not members.frail.process:
         members.frail.start()
     wait_until(members.is_whole, PATIENCE)
@@ -76,7 +70,7 @@ def cluster(members: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
+def database(cluster, tmp_path):
     """A database with the active server ``a``, on all nodes."""
     with made("mysql", tmp_path, cluster.founder.url) as database:
         database.insert_instances([("a", "active", None, 1)])
@@ -84,13 +78,13 @@ def database(cluster: Cluster, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def proxied() -> Iterator[NewProxy]:
+def proxied():
     """Start HAProxy, with lines of its configuration."""
     with contextlib.ExitStack() as stack:
         yield lambda *lines: stack.enter_context(HAProxy(*lines))
 
 
-def balanced(cluster: Cluster) -> list[str]:
+def balanced(cluster):
     """Return the configuration where both nodes serve."""
     return [
         "balance roundrobin",
@@ -101,7 +95,7 @@ def balanced(cluster: Cluster) -> list[str]:
     ]
 
 
-def in_reserve(cluster: Cluster) -> list[str]:
+def in_reserve(cluster):
     """Return the configuration where one node serves, and one waits."""
     return [
         # The first refused connection marks a server down: before, no
@@ -124,13 +118,8 @@ def in_reserve(cluster: Cluster) -> list[str]:
     ],
 )
 def test_killed_node_costs_few_states(
-    configuration: Callable[[Cluster], list[str]],
-    lost: int,
-    driver: str,
-    cluster: Cluster,
-    database: Database,
-    proxied: NewProxy,
-) -> None:
+    configuration, lost, driver, cluster, database, proxied
+):
     database.reach(driver, proxied(*configuration(cluster)).port)
     client = client_of(database, timeout=TIMEOUT)
     environment = f"Galera, HAProxy {configuration.__name__}"
@@ -152,12 +141,8 @@ def test_killed_node_costs_few_states(
 
 @pytest.mark.parametrize("driver", MYSQL)
 def test_query_is_retried_where_another_node_answers(
-    driver: str,
-    cluster: Cluster,
-    database: Database,
-    proxied: NewProxy,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    driver, cluster, database, proxied, caplog
+):
     """A node that refuses queries answers 1047, on open connections too."""
     proxy = proxied(*balanced(cluster))
     database.reach(driver, proxy.port)
@@ -176,12 +161,8 @@ def test_query_is_retried_where_another_node_answers(
 
 @pytest.mark.parametrize("driver", MYSQL)
 def test_idle_connections_that_were_cut_cost_nothing(
-    driver: str,
-    cluster: Cluster,
-    database: Database,
-    proxied: NewProxy,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    driver, cluster, database, proxied, caplog
+):
     proxy = proxied(*balanced(cluster), "timeout client 1s")
     database.reach(driver, proxy.port)
     # So that each connection is in use when the next is made.
@@ -198,9 +179,7 @@ def test_idle_connections_that_were_cut_cost_nothing(
     assert not caplog.records
 
 
-def test_reads_wait_for_what_other_nodes_wrote(
-    cluster: Cluster, database: Database, tmp_path: Path
-) -> None:
+def test_reads_wait_for_what_other_nodes_wrote(cluster, database, tmp_path):
     node = cluster.frail
     database.reach("mysql+pymysql", node.port)
     file = tmp_path / "nova.conf"

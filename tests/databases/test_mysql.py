@@ -1,14 +1,10 @@
 """MySQL, with its router in front and without."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import sqlalchemy as sa
 from oslo_upgradecheck.upgradecheck import Code
 
-from tests.databases.accounts import MYSQL, Account, account_of
+from tests.databases.accounts import MYSQL, account_of
 from tests.databases.mysql import MySQLRouter, SharingMySQLRouter
 from tests.databases.sites import SOURCES, Fleet, Site
 from tests.support.checks import upgrade_check
@@ -24,21 +20,11 @@ from tests.support.lookups import (
 )
 from tests.support.readers import Reader
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tests.databases.mysql import MySQL
-    from tests.support.databases import Database
-    from tests.support.servers import Server
-
 pytestmark = pytest.mark.parametrize("driver", MYSQL)
 
 
 @pytest.fixture(scope="module", params=("server", "router", "sharing router"))
-def front(
-    request: pytest.FixtureRequest, mysql: MySQL, mysql_without_tls: MySQL
-) -> Iterator[Server]:
+def front(request, mysql, mysql_without_tls):
     """What the filter connects to.
 
     To a router that does not share sessions, TLS is a stream of bytes:
@@ -55,15 +41,13 @@ def front(
 
 
 @pytest.fixture(scope="module")
-def site(
-    front: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
+def site(front, tmp_path_factory):
     with Site(front, tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
 @pytest.fixture
-def database(site: Site, driver: str) -> Database:
+def database(site, driver):
     """A database with the active server ``a``; its URL is the user's."""
     database = site.new_database()
     database.insert_instances([("a", "active", None, 1)])
@@ -72,20 +56,15 @@ def database(site: Site, driver: str) -> Database:
 
 
 @pytest.fixture
-def account(front: Server, driver: str) -> Account:
+def account(front, driver):
     return account_of(str(front), driver)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("number", [1, 20, 1000])
 def test_every_server_has_its_states(
-    site: Site,
-    driver: str,
-    source: str,
-    number: int,
-    account: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    site, driver, source, number, account, caplog
+):
     fleet = Fleet(number)
     client = fleet.client(**site.options(source, driver))
     for _ in range(10):
@@ -95,16 +74,16 @@ def test_every_server_has_its_states(
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_documented_privileges_pass_the_upgrade_check(
-    site: Site, driver: str, source: str, tmp_path: Path
-) -> None:
+    site, driver, source, tmp_path
+):
     checks = upgrade_check(tmp_path, **site.options(source, driver))
     assert checks["Databases"].result is Code.SUCCESS
     assert checks["Cells"].result is Code.SUCCESS
 
 
 def test_user_has_its_privileges_by_a_default_role(
-    front: Server, site: Site, driver: str, account: Account, tmp_path: Path
-) -> None:
+    front, site, driver, account, tmp_path
+):
     # To MySQL, a role is a user that cannot log in.
     role, user = Reader("mysql", front.url), Reader("mysql", front.url)
     role.may_read(site.database, "instances")
@@ -126,8 +105,8 @@ def test_user_has_its_privileges_by_a_default_role(
 
 
 def test_password_is_sent_without_tls_and_with_a_cold_cache(
-    mysql_without_tls: Server, driver: str, tmp_path: Path
-) -> None:
+    mysql_without_tls, driver, tmp_path
+):
     account = account_of(f"{mysql_without_tls} without TLS", driver)
     with Site(mysql_without_tls, tmp_path) as site:
         fleet = Fleet(20)
@@ -147,9 +126,7 @@ def test_password_is_sent_without_tls_and_with_a_cold_cache(
             assert types.all() == [("TCP/IP",)]
 
 
-def test_server_ends_a_statement_that_takes_too_long(
-    database: Database,
-) -> None:
+def test_server_ends_a_statement_that_takes_too_long(database):
     client = client_of(database, timeout=1)
     with locked(database):
         before = ended_statements(database)
@@ -157,40 +134,34 @@ def test_server_ends_a_statement_that_takes_too_long(
         wait_until(lambda: ended_statements(database) > before)
 
 
-def ended_statements(database: Database) -> int:
+def ended_statements(database):
     """Return how many statements the server ended for their duration."""
     query = "SHOW GLOBAL STATUS LIKE 'Max_execution_time_exceeded'"
     with database.connect() as connection:
         return int(connection.execute(sa.text(query)).one()[1])
 
 
-def restarted(_: Database, server: Server) -> None:
+def restarted(_, server):
     server.stop()
     server.start()
 
 
-def crashed(_: Database, server: Server) -> None:
+def crashed(_, server):
     with server.killed():
         pass
 
 
-def killed(database: Database, _: Server) -> None:
+def killed(database, _):
     end_connections(database)
 
 
-def left_idle(database: Database, _: Server) -> None:
+def left_idle(database, _):
     """Wait until the server has ended the connections for being idle."""
     wait_until(lambda: not connections_of(database))
 
 
 @pytest.mark.parametrize("end", [killed, restarted, crashed, left_idle])
-def test_pooled_connections_end(
-    front: Server,
-    database: Database,
-    end: Callable[[Database, Server], None],
-    account: Account,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_pooled_connections_end(front, database, end, account, caplog):
     server = front.server if isinstance(front, MySQLRouter) else front
     limit = 1 if end is left_idle else 600
     database.execute(f"SET GLOBAL wait_timeout = {limit}")

@@ -1,11 +1,8 @@
 """PgBouncer in front of PostgreSQL, in each of its modes."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +12,7 @@ from tests.databases.accounts import POSTGRESQL, account_of
 from tests.databases.sites import Fleet
 from tests.support.cells import Cells, source
 from tests.support.checks import upgrade_check
-from tests.support.databases import Database, made
+from tests.support.databases import made
 from tests.support.lookups import (
     EXTENDED,
     client_of,
@@ -23,13 +20,6 @@ from tests.support.lookups import (
     slow_down,
 )
 from tests.support.servers import PostgreSQL, Server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    NewPooler = Callable[..., Server]
-    NewDatabase = Callable[[Server, str], Database]
 
 TIMEOUT = 2.0
 
@@ -62,19 +52,19 @@ auth_type = any
     # It refuses to run as root.
     package_user = PostgreSQL.package_user
 
-    def __init__(self, server: Server, *settings: str) -> None:
+    def __init__(self, server, *settings):
         self.server = server
         self.settings = "\n".join(settings)
         super().__init__()
 
-    def connect_once(self) -> None:
+    def connect_once(self):
         # SQLAlchemy's first statements need a transaction, which the mode
         # "statement" refuses.
         socket.create_connection(("127.0.0.1", self.port)).close()
 
 
 @pytest.fixture
-def pooler(postgresql: Server) -> Iterator[NewPooler]:
+def pooler(postgresql):
     """Start PgBouncer in a mode, with other settings."""
     with contextlib.ExitStack() as stack:
         yield lambda mode, *settings: stack.enter_context(
@@ -83,11 +73,11 @@ def pooler(postgresql: Server) -> Iterator[NewPooler]:
 
 
 @pytest.fixture
-def new_database(postgresql: Server, tmp_path: Path) -> Iterator[NewDatabase]:
+def new_database(postgresql, tmp_path):
     """Make databases that are reached through a pooler, with a driver."""
     with contextlib.ExitStack() as stack:
 
-        def new(through: Server, driver: str) -> Database:
+        def new(through, driver):
             database = stack.enter_context(
                 made("postgresql", tmp_path, postgresql.url)
             )
@@ -99,13 +89,7 @@ def new_database(postgresql: Server, tmp_path: Path) -> Iterator[NewDatabase]:
 
 @pytest.mark.parametrize("driver", POSTGRESQL)
 @pytest.mark.parametrize("mode", ["session", "transaction", "statement"])
-def test_no_states_are_lost(
-    mode: str,
-    driver: str,
-    pooler: NewPooler,
-    new_database: NewDatabase,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_no_states_are_lost(mode, driver, pooler, new_database, caplog):
     """In a transaction pool, statements of others were prepared before."""
     bouncer = pooler(mode)
     cells = Cells(lambda: new_database(bouncer, driver))
@@ -122,9 +106,7 @@ def test_no_states_are_lost(
 
 
 @pytest.mark.parametrize("driver", POSTGRESQL)
-def test_session_mode_leaks_nothing(
-    driver: str, pooler: NewPooler, new_database: NewDatabase
-) -> None:
+def test_session_mode_leaks_nothing(driver, pooler, new_database):
     """A writer gets the filter's server connection, and can write."""
     bouncer = pooler("session", "default_pool_size=1")
     database = new_database(bouncer, driver)
@@ -146,8 +128,8 @@ def test_session_mode_leaks_nothing(
 
 @pytest.mark.parametrize("size", [6, 2])
 def test_session_mode_serves_as_many_as_its_pool_is_large(
-    size: int, pooler: NewPooler, new_database: NewDatabase
-) -> None:
+    size, pooler, new_database
+):
     bouncer = pooler("session", f"default_pool_size={size}")
     database = new_database(bouncer, POSTGRESQL[0])
     database.insert_instances([("a", "active", None, 1)])
@@ -172,14 +154,8 @@ def test_session_mode_serves_as_many_as_its_pool_is_large(
 )
 @pytest.mark.parametrize("driver", POSTGRESQL)
 def test_upgrade_check_recognises_a_pooler(
-    driver: str,
-    mode: str,
-    result: Code,
-    postgresql: Server,
-    pooler: NewPooler,
-    new_database: NewDatabase,
-    tmp_path: Path,
-) -> None:
+    driver, mode, result, postgresql, pooler, new_database, tmp_path
+):
     database = new_database(pooler(mode) if mode else postgresql, driver)
     check = upgrade_check(tmp_path, connection=database.url)["Databases"]
     assert check.result is result

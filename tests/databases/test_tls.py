@@ -1,12 +1,9 @@
 """TLS to each database system, with each driver."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
@@ -19,14 +16,6 @@ from tests.support.checks import upgrade_check
 from tests.support.proxies import Proxy
 from tests.support.servers import MariaDB, PostgreSQL
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tests.support.servers import Server
-
-    SiteOn = Callable[..., Site]
-
 #: The only name that the server's certificate holds, and another one of the
 #: same machine.
 HOST, OTHER_HOST = ("127.0.0.1", "127.0.0.2")
@@ -35,7 +24,7 @@ RIGHT, WRONG_CA, WRONG_NAME = ("right", "wrong CA", "wrong name")
 
 #: Parameters of a URL, and the wrong servers to which they let a driver
 #: connect. The documentation has those that let it connect to none.
-LIKE_MYSQL: tuple[type[Server], ...] = (MariaDB, MySQL)
+LIKE_MYSQL = (MariaDB, MySQL)
 URLS = (
     (
         LIKE_MYSQL,
@@ -79,7 +68,7 @@ WITHOUT_TLS = {
     PostgreSQL: "postgresql",
 }
 #: Each finds its files from the directory of its data.
-OPTIONS: dict[type[Server], tuple[str, ...]] = {
+OPTIONS = {
     PostgreSQL: (
         "--ssl=on",
         "--ssl_cert_file=../server.pem",
@@ -99,7 +88,7 @@ SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def certificates(tmp_path_factory):
     """Make a server's certificate, its authority's, and another authority's.
 
     Each has its key beside it.
@@ -125,17 +114,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site_on(
-    certificates: Path,
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[SiteOn]:
+def site_on(certificates, request, tmp_path_factory):
     """Return the site on a kind of server, with TLS or without."""
     files = [certificates / "server.pem", certificates / "server.key"]
     with contextlib.ExitStack() as stack:
 
-        def site(kind: type[Server], tls: bool) -> Site:
-            server: Server = (
+        def site(kind, tls):
+            server = (
                 stack.enter_context(kind(*OPTIONS[kind], files=files))
                 if tls
                 else request.getfixturevalue(WITHOUT_TLS[kind])
@@ -149,15 +134,15 @@ def site_on(
 @pytest.mark.parametrize("situation", [RIGHT, WRONG_CA, WRONG_NAME])
 @pytest.mark.parametrize(("kind", "driver", "parameters", "accepted"), ROWS)
 def test_certificate_is_verified(
-    site_on: SiteOn,
-    certificates: Path,
-    kind: type[Server],
-    driver: str,
-    parameters: str,
-    accepted: tuple[str, ...],
-    situation: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    site_on,
+    certificates,
+    kind,
+    driver,
+    parameters,
+    accepted,
+    situation,
+    caplog,
+):
     name = "other.pem" if situation == WRONG_CA else "authority.pem"
     host = OTHER_HOST if situation == WRONG_NAME else HOST
     site = site_on(kind, True)
@@ -177,12 +162,8 @@ def test_certificate_is_verified(
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
 def test_server_without_tls_learns_no_password(
-    site_on: SiteOn,
-    certificates: Path,
-    kind: type[Server],
-    driver: str,
-    parameters: str,
-) -> None:
+    site_on, certificates, kind, driver, parameters
+):
     if driver == "mysql+pymysql" and pymysql.VERSION < (1, 2):
         pytest.skip("PyMySQL before 1.2 does not insist on TLS")
     site = site_on(kind, False)
@@ -195,9 +176,7 @@ def test_server_without_tls_learns_no_password(
         assert proxy.received in ([], [SSL_REQUEST])
 
 
-def test_mysqlclient_insists_on_tls_with_ssl_mode_only(
-    site_on: SiteOn, certificates: Path
-) -> None:
+def test_mysqlclient_insists_on_tls_with_ssl_mode_only(site_on, certificates):
     site = site_on(MariaDB, False)
     url = site.url(site.database, "mysql+mysqldb")
     fleet = Fleet(1)
@@ -207,13 +186,8 @@ def test_mysqlclient_insists_on_tls_with_ssl_mode_only(
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
 def test_missing_file_is_named(
-    site_on: SiteOn,
-    kind: type[Server],
-    driver: str,
-    parameters: str,
-    caplog: pytest.LogCaptureFixture,
-    tmp_path: Path,
-) -> None:
+    site_on, kind, driver, parameters, caplog, tmp_path
+):
     site = site_on(kind, True)
     missing = f"{tmp_path}/missing.pem"
     url = site.url(site.database, driver)

@@ -5,22 +5,14 @@ be told its settings in words that the server and ProxySQL understand: each
 SET statement sets one variable to a literal value.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.databases.accounts import MYSQL, account_of
 from tests.databases.sites import SOURCES, Fleet, Site
 from tests.support.proxies import Proxy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.servers import Server
 
 #: As each server announces itself, and as ProxySQL does.
 VERSIONS = ("9.7.4", "5.5.5-10.11.6-MariaDB", "8.0.11", "5.5.30")
@@ -38,15 +30,13 @@ TRACKED = re.compile(
 
 # Without TLS, statements can be read on the way.
 @pytest.fixture(scope="module", params=("mariadb", "mysql_without_tls"))
-def server(request: pytest.FixtureRequest) -> Server:
-    server: Server = request.getfixturevalue(request.param)
+def server(request):
+    server = request.getfixturevalue(request.param)
     return server
 
 
 @pytest.fixture(scope="module")
-def site(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
+def site(server, tmp_path_factory):
     with Site(server, tmp_path_factory.mktemp("site")) as site:
         yield site
 
@@ -55,13 +45,8 @@ def site(
 @pytest.mark.parametrize("driver", MYSQL)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_proxy_announces_another_version(
-    server: Server,
-    site: Site,
-    version: str,
-    driver: str,
-    source: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    server, site, version, driver, source, caplog
+):
     account = account_of(f"{server} as {version}", driver)
     fleet = Fleet(20)
     with contextlib.closing(

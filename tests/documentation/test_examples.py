@@ -9,14 +9,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from nova_ext_sts.demo.servers import server_id
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "doc/source/user/examples"
 #: {program: (its command, what it needs)}.
@@ -30,7 +27,7 @@ class Demo(NamedTuple):
     url: str
     database: Path
 
-    def change(self, name: str, **states: str | None) -> None:
+    def change(self, name, **states):
         for column, value in states.items():
             with contextlib.closing(sqlite3.connect(self.database)) as file:
                 file.execute(
@@ -42,7 +39,7 @@ class Demo(NamedTuple):
 
 
 @pytest.fixture
-def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
+def demo(tmp_path, request):
     """The demo, with the option that a test asks for."""
     database = tmp_path / "demo.sqlite"
     process = subprocess.Popen(
@@ -64,9 +61,7 @@ def demo(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Demo]:
 
 
 @pytest.fixture(params=PROGRAMS)
-def start(
-    request: pytest.FixtureRequest, demo: Demo
-) -> Callable[..., subprocess.Popen[str]]:
+def start(request, demo):
     """Start each program in turn, for servers with these names."""
     interpreter, needs = PROGRAMS[request.param]
     for tool in needs:
@@ -82,7 +77,7 @@ def start(
         "OS_ENDPOINT": demo.url,
     }
 
-    def start(*names: str, timeout: int) -> subprocess.Popen[str]:
+    def start(*names, timeout):
         return subprocess.Popen(
             [
                 interpreter,
@@ -106,21 +101,14 @@ def start(
         (("web-1", "none"), 1, "not in the list"),
     ],
 )
-def test_result(
-    start: Callable[..., subprocess.Popen[str]],
-    names: tuple[str, ...],
-    code: int,
-    complaint: str,
-) -> None:
+def test_result(start, names, code, complaint):
     process = start(*names, timeout=0)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert complaint in errors
 
 
-def test_waits_until_servers_are_idle(
-    demo: Demo, start: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_waits_until_servers_are_idle(demo, start):
     process = start("db-1", "build-7", timeout=60)
     demo.change("db-1", task_state=None)
     demo.change("build-7", vm_state="active", task_state=None)
@@ -129,9 +117,7 @@ def test_waits_until_servers_are_idle(
 
 
 @pytest.mark.parametrize("demo", [["--without-filter"]], indirect=True)
-def test_missing_states_do_not_count_as_idle(
-    start: Callable[..., subprocess.Popen[str]],
-) -> None:
+def test_missing_states_do_not_count_as_idle(start):
     process = start("web-1", timeout=0)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -1,7 +1,5 @@
 """The figures that the documentation quotes, against the benchmark."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
@@ -27,7 +25,7 @@ QUOTES = {
 
 @pytest.mark.parametrize("page", QUOTES)
 @pytest.mark.parametrize(("index", "what"), [(0, "time"), (1, "bytes")])
-def test_quoted_figure_is_the_median(page: str, index: int, what: str) -> None:
+def test_quoted_figure_is_the_median(page, index, what):
     (row,) = (
         row
         for row in REPORT["rows"]

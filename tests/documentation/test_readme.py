@@ -14,12 +14,8 @@ import subprocess
 import textwrap
 import venv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.rst").read_text()
@@ -60,7 +56,7 @@ keystone = cors keystonecontext legacy_v2_compatible osapi_compute_app_v21
 class Reader:
     """Somebody at a terminal, with a clone of the repository."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.clone = folder / "clone"
         self.nova = folder / "opt"
         self.paste_file = folder / "etc" / "api-paste.ini"
@@ -82,7 +78,7 @@ class Reader:
             f"[database]\nconnection = sqlite:///{database}\n"
         )
 
-    def paste(self, block: str) -> str:
+    def paste(self, block):
         """Run a block in a new shell, and return what it prints."""
         command = self._here(block)
         if "bin/nova-ext-sts-demo" in block:
@@ -92,14 +88,14 @@ class Reader:
         output: str = done.stdout
         return output
 
-    def press_ctrl_c(self) -> None:
+    def press_ctrl_c(self):
         """End the demo, if it runs."""
         if self._demo:
             os.killpg(self._demo.pid, signal.SIGINT)
             self._demo.communicate(timeout=30)
             self._demo = None
 
-    def _here(self, block: str) -> list[str]:
+    def _here(self, block):
         """Return the command, with the places of this test."""
         for place, own in (
             (
@@ -115,7 +111,7 @@ class Reader:
             block = block.replace(place, own)
         return ["bash", "-e", "-c", block]
 
-    def _terminal(self) -> dict[str, Any]:
+    def _terminal(self):
         # pip's own variables name its index and its certificates.
         pip = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
         return {
@@ -133,7 +129,7 @@ class Reader:
             "text": True,
         }
 
-    def _start_demo(self, command: list[str]) -> str:
+    def _start_demo(self, command):
         self.press_ctrl_c()
         self._demo = subprocess.Popen(
             command, start_new_session=True, **self._terminal()
@@ -147,14 +143,14 @@ class Reader:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
+def reader(tmp_path):
     reader = Reader(tmp_path)
     with contextlib.closing(contextlib.ExitStack()) as stack:
         stack.callback(reader.press_ctrl_c)
         yield reader
 
 
-def test_every_command_works_in_a_new_shell(reader: Reader) -> None:
+def test_every_command_works_in_a_new_shell(reader):
     blocks = [textwrap.dedent(text) for text in BLOCK.findall(README)]
     for block, output in zip(blocks, OUTPUTS, strict=True):
         if "upper-constraints.txt" in block:
@@ -169,7 +165,7 @@ def test_every_command_works_in_a_new_shell(reader: Reader) -> None:
     assert reader.paste_file.read_text() == PASTE_FILE
 
 
-def constrain(reader: Reader) -> None:
+def constrain(reader):
     """Write the constraints that pip finds in the demo's environment."""
     freeze = reader.clone / ".venv/bin/pip"
     installed = subprocess.run(
@@ -182,5 +178,5 @@ def constrain(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("path", re.findall(r"<([\w/.-]+\.rst)>`_", README))
-def test_links_lead_to_files(path: str) -> None:
+def test_links_lead_to_files(path):
     assert (ROOT / path).is_file()

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.support.databases import Database, made
-from tests.support.servers import MariaDB, PostgreSQL, Server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.support.databases import made
+from tests.support.servers import MariaDB, PostgreSQL
 
 #: Each driver that the filter knows of a database server.
 DRIVERS = (
@@ -23,28 +17,26 @@ DRIVERS = (
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[dict[str, Server]]:
+def servers():
     """One server of each kind, which the tests share in turn."""
     with MariaDB() as mariadb, PostgreSQL() as postgresql:
         yield {"mysql": mariadb, "postgresql": postgresql}
 
 
 @pytest.fixture(params=DRIVERS)
-def driver(request: pytest.FixtureRequest) -> str:
+def driver(request):
     name: str = request.param
     return name
 
 
 @pytest.fixture
-def server(servers: dict[str, Server], driver: str) -> Server:
+def server(servers, driver):
     """The driver's server."""
     return servers[driver.partition("+")[0]]
 
 
 @pytest.fixture
-def database(
-    server: Server, driver: str, tmp_path: Path
-) -> Iterator[Database]:
+def database(server, driver, tmp_path):
     """A database on that server, whose URL is the driver's."""
     with made(driver.partition("+")[0], tmp_path, server.url) as database:
         database.reach(driver, server.port)
@@ -52,7 +44,7 @@ def database(
 
 
 @pytest.fixture
-def active(database: Database) -> Database:
+def active(database):
     """The same with the active server ``a``."""
     database.insert_instances([("a", "active", None, 1)])
     return database

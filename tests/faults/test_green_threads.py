@@ -1,28 +1,21 @@
 """Processes with green threads, as nova-api has them until Nova 32."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.lookups import EXTENDED, LATE, LIST
 
-if TYPE_CHECKING:
-    from tests.support.databases import Database
-    from tests.support.servers import Server
-
 
 @pytest.mark.parametrize("driver", ["mysql+pymysql"], indirect=True)
 @pytest.mark.parametrize("is_frozen", [False, True])
 def test_green_threads_go_on_while_a_database_is_read(
-    is_frozen: bool, server: Server, active: Database
-) -> None:
+    is_frozen, server, active
+):
     with server.frozen() if is_frozen else contextlib.nullcontext():
         output = subprocess.check_output(
             [sys.executable, "-m", "tests.faults.green", active.url],

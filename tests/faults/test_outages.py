@@ -1,13 +1,10 @@
 """Servers that freeze, die and restart, and connections that are lost."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,12 +24,6 @@ from tests.support.lookups import (
 )
 from tests.support.scripted import close_after, drip, scripted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.databases import Database
-    from tests.support.servers import Server
-
 #: The first bytes of each server: more is announced than comes.
 GREETINGS = {
     "mysql": b"\x6e\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00",
@@ -43,11 +34,8 @@ GREETINGS = {
 
 @pytest.mark.parametrize("moment", ["before the first query", "idle", "busy"])
 def test_frozen_server_costs_one_timeout_in_all(
-    moment: str,
-    server: Server,
-    active: Database,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    moment, server, active, caplog
+):
     client = client_of(active, timeout=1)
     if moment != "before the first query":
         assert client.get_list().body == EXTENDED
@@ -70,12 +58,7 @@ def test_frozen_server_costs_one_timeout_in_all(
     assert "again" in ends
 
 
-def test_killed_server_costs_one_outage(
-    server: Server,
-    active: Database,
-    pass_time: Callable[[float], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_killed_server_costs_one_outage(server, active, pass_time, caplog):
     client = client_of(active)
     assert client.get_list().body == EXTENDED
     with server.killed():
@@ -89,25 +72,19 @@ def test_killed_server_costs_one_outage(
     assert "after 20 failed lookups" in ends
 
 
-def restart(_: Database, server: Server) -> None:
+def restart(_, server):
     with server.killed():
         pass
 
 
-def kill_connections(database: Database, _: Server) -> None:
+def kill_connections(database, _):
     end_connections(database)
 
 
 @pytest.mark.parametrize(
     ("end", "times"), [(restart, 2), (kill_connections, 200)]
 )
-def test_lost_connections_cost_nothing(
-    end: Callable[[Database, Server], None],
-    times: int,
-    server: Server,
-    active: Database,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_lost_connections_cost_nothing(end, times, server, active, caplog):
     client = client_of(active)
     assert client.get_list().body == EXTENDED
     for _ in range(times):
@@ -121,11 +98,8 @@ def test_lost_connections_cost_nothing(
     ("end", "body"), [(restart, None), (kill_connections, EXTENDED)]
 )
 def test_connection_is_lost_in_the_middle_of_a_query(
-    end: Callable[[Database, Server], None],
-    body: bytes | None,
-    server: Server,
-    active: Database,
-) -> None:
+    end, body, server, active
+):
     slow_down(active, 1)
     client = client_of(active, timeout=3)
     with ThreadPoolExecutor() as threads:
@@ -138,9 +112,7 @@ def test_connection_is_lost_in_the_middle_of_a_query(
     wait_for_states(client, 8)
 
 
-def test_server_that_closes_late_delays_few_responses(
-    driver: str, pass_time: Callable[[float], None]
-) -> None:
+def test_server_that_closes_late_delays_few_responses(driver, pass_time):
     with scripted(close_after(1.9)) as server:
         url = f"{driver}://u:p@127.0.0.1:{server.port}/x"
         client = filtered(answering(LIST), connection=url, timeout=5)
@@ -155,9 +127,7 @@ def test_server_that_closes_late_delays_few_responses(
     assert waited == [0, 2, 6]
 
 
-def test_overloaded_database_does_not_delay_every_response(
-    active: Database,
-) -> None:
+def test_overloaded_database_does_not_delay_every_response(active):
     slow_down(active, 0.7)
     client = client_of(active, timeout=1)
     loaded = load(client.get_list, threads=64, seconds=8)
@@ -170,8 +140,8 @@ def test_overloaded_database_does_not_delay_every_response(
 
 @pytest.mark.parametrize("fault", ["frozen", "drips"])
 def test_process_ends_while_a_handshake_does_not(
-    fault: str, driver: str, server: Server, active: Database
-) -> None:
+    fault, driver, server, active
+):
     if fault == "frozen":
         with server.frozen():
             assert process_of_two_lookups(active.url) < 1 + 5
@@ -182,7 +152,7 @@ def test_process_ends_while_a_handshake_does_not(
             assert process_of_two_lookups(url) < 1 + 5
 
 
-def process_of_two_lookups(url: str) -> float:
+def process_of_two_lookups(url):
     """Return how long a process lives after its first request, in seconds."""
     program = f"from {__name__} import look_up_twice; look_up_twice({url!r})"
     output = subprocess.check_output(
@@ -193,7 +163,7 @@ def process_of_two_lookups(url: str) -> float:
     return time.monotonic() - float(output)
 
 
-def look_up_twice(url: str) -> None:
+def look_up_twice(url):
     """Write when the first request was made; the time-out is 1 s."""
     client = filtered(answering(LIST), connection=url, timeout=1)
     print(time.monotonic())

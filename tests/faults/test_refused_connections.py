@@ -1,11 +1,8 @@
 """Databases that refuse connections, under load: responses cost no more."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,17 +15,11 @@ from tests.support.load import load
 from tests.support.lookups import EXTENDED, client_of, closed_port
 from tests.support.scripted import scripted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Refusal = Callable[[], contextlib.AbstractContextManager[Any]]
-
 #: MySQL's error packet 1040, in place of the greeting.
 TOO_MANY_CONNECTIONS = b"\x17\x00\x00\x00\xff\x10\x04Too many connections"
 
 #: What refuses, with its port.
-REFUSALS: dict[str, Refusal] = {
+REFUSALS = {
     "closed port": closed_port,
     "wrong password": lambda: contextlib.nullcontext(SERVERS["mysql"]),
     "too many connections": lambda: scripted(
@@ -39,9 +30,7 @@ REFUSALS: dict[str, Refusal] = {
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 @pytest.mark.parametrize("cells", [0, 5])
-def test_refused_connections_cost_responses_nothing(
-    cells: int, refusal: Refusal, tmp_path: Path
-) -> None:
+def test_refused_connections_cost_responses_nothing(cells, refusal, tmp_path):
     ids = [f"server-{number}" for number in range(cells or 1)]
     body = json.dumps({"servers": [{"id": each} for each in ids]}).encode()
     application = answering(body)
@@ -66,7 +55,7 @@ def test_refused_connections_cost_responses_nothing(
     assert loaded.cpu - bare.cpu < 0.002
 
 
-def test_granted_connections_go_on_serving(tmp_path: Path) -> None:
+def test_granted_connections_go_on_serving(tmp_path):
     user = f"few_{uuid.uuid4().hex[:12]}"
     with made("mysql", tmp_path) as database, contextlib.ExitStack() as stack:
         database.insert_instances([("a", "active", None, 1)])

@@ -1,9 +1,6 @@
 """Databases, users and record sources of the functional tests."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,28 +10,22 @@ from tests.support.databases import made
 from tests.support.distributions import installed
 from tests.support.readers import Reader
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tests.support.databases import Database
-
 
 @pytest.fixture
-def connection(sqlite: Database) -> str:
+def connection(sqlite):
     """Return the URL of a database with the record of server a."""
     sqlite.insert_instances([("a", "active", "rebooting", 1)])
     return sqlite.url
 
 
 @pytest.fixture
-def cells(new_database: Callable[[], Database]) -> Cells:
+def cells(new_database):
     """Return cells v2 with the cells cell0 and cell1."""
     return Cells(new_database)
 
 
 @pytest.fixture
-def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
+def reader(system, tmp_path):
     """Create the database user of the documentation."""
     with made(system, tmp_path):
         reader = Reader(system)
@@ -43,24 +34,19 @@ def reader(system: str, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.fixture
-def plugin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+def plugin(tmp_path, monkeypatch):
     """Return a function that installs the record source ``plugin``.
 
     It takes the function ``lookup(ids)`` and, optionally, the function
     ``init(settings)``.
     """
 
-    def install(
-        lookup: Callable[[Any], Any],
-        init: Callable[[Any], Any] = lambda settings: None,
-    ) -> None:
+    def install(lookup, init=lambda settings: None):
         class Source(RecordSource):
-            def __init__(self, settings: Any) -> None:
+            def __init__(self, settings):
                 init(settings)
 
-            def lookup(self, ids: Any) -> Any:
+            def lookup(self, ids):
                 return lookup(ids)
 
         module = sys.modules[__name__]
@@ -70,10 +56,10 @@ def plugin(
     return install
 
 
-def raising(error: Exception) -> Callable[[Any], Any]:
+def raising(error):
     """Return a function of one argument that raises an error."""
 
-    def function(_: Any) -> Any:
+    def function(_):
         raise error
 
     return function

@@ -1,12 +1,8 @@
 """States read from Nova's cells."""
 
-from __future__ import annotations
-
-import contextlib
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,31 +12,22 @@ from oslo_db import options as db_options
 from nova_ext_sts.records import RecordsUnavailable, mappings
 from nova_ext_sts.states import States
 from tests.support.cells import CELL0, Cells
-from tests.support.databases import Database, statements
+from tests.support.databases import statements
 from tests.support.lookups import closed_port, slow_down
 from tests.support.scripted import close_after, scripted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from nova_ext_sts.records import RecordSource
-    from tests.support.proxies import Proxy
 
 ACTIVE = States("active", None, 1)
 
 
 @pytest.fixture
-def sqlite_cells(tmp_path: Path) -> Cells:
+def sqlite_cells(tmp_path):
     """Cells in SQLite, with an active server ``a`` in the second."""
     cells = Cells.in_sqlite(tmp_path)
     cells.add("a", 2, *ACTIVE)
     return cells
 
 
-def assert_only(
-    found: dict[str, States], lost: Sequence[str], records: RecordSource
-) -> None:
+def assert_only(found, lost, records):
     """Look all ids up: some are found, and the others are unavailable."""
     with pytest.raises(RecordsUnavailable) as raised:
         records.lookup([*found, *lost])
@@ -48,13 +35,13 @@ def assert_only(
     assert sorted(raised.value.ids or ()) == sorted(lost)
 
 
-def build_request(**states: Any) -> str:
+def build_request(**states):
     return json.dumps(
         {"nova_object.name": "Instance", "nova_object.data": states}
     )
 
 
-def test_each_server_is_read_in_its_own_cell(cells: Cells) -> None:
+def test_each_server_is_read_in_its_own_cell(cells):
     for server, cell in [("a", 2), ("b", 1), ("c", None), ("d", 2)]:
         cells.add(server, cell)
     for name, database in cells.cells.items():
@@ -80,9 +67,7 @@ def test_each_server_is_read_in_its_own_cell(cells: Cells) -> None:
     }
 
 
-def test_broken_build_request_is_logged_once(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_broken_build_request_is_logged_once(sqlite_cells, caplog):
     deep = f'{{"nova_object.data": {{"x": {"[" * 9**5}'
     for server, instance in [("b", "{"), ("c", deep), ("d", None)]:
         sqlite_cells.add(server, None)
@@ -95,9 +80,7 @@ def test_broken_build_request_is_logged_once(
     assert "server c" in second
 
 
-def test_unreadable_build_requests_cost_no_states_of_cells(
-    sqlite_cells: Cells,
-) -> None:
+def test_unreadable_build_requests_cost_no_states_of_cells(sqlite_cells):
     sqlite_cells.add("b", None)
     sqlite_cells.api.execute("DROP TABLE build_requests")
     records = sqlite_cells.source()
@@ -106,12 +89,12 @@ def test_unreadable_build_requests_cost_no_states_of_cells(
 
 
 def test_server_between_build_request_and_cell_is_looked_up_once_more(
-    sqlite_cells: Cells,
-) -> None:
+    sqlite_cells,
+):
     api = sqlite_cells.api
     api.execute("UPDATE instance_mappings SET cell_id = NULL")
 
-    def place(*arguments: Any) -> None:
+    def place(*arguments):
         """Choose a cell right after the first look, as the scheduler does."""
         if "FROM build_requests" in arguments[2]:
             api.execute("UPDATE instance_mappings SET cell_id = 2")
@@ -124,9 +107,7 @@ def test_server_between_build_request_and_cell_is_looked_up_once_more(
         sa.event.remove(sa.engine.Engine, "after_cursor_execute", place)
 
 
-def test_server_that_moves_to_another_cell_is_read_there(
-    sqlite_cells: Cells,
-) -> None:
+def test_server_that_moves_to_another_cell_is_read_there(sqlite_cells):
     # As a resize across cells does.
     stopped = States("stopped", None, 4)
     sqlite_cells.cells["cell0"].insert_instances([("a", *stopped)])
@@ -138,9 +119,7 @@ def test_server_that_moves_to_another_cell_is_read_there(
         assert records.lookup(["a"]) == {"a": states}
 
 
-def test_new_and_moved_cells_need_no_restart(
-    sqlite_cells: Cells, sqlite: Database, pass_time: Callable[[float], None]
-) -> None:
+def test_new_and_moved_cells_need_no_restart(sqlite_cells, sqlite, pass_time):
     records = sqlite_cells.source()
     assert records.lookup(["a"]) == {"a": ACTIVE}
     sqlite.insert_instances([("b", *ACTIVE)])
@@ -156,8 +135,8 @@ def test_new_and_moved_cells_need_no_restart(
 
 
 def test_cell_that_moves_from_a_silent_server_is_found_again(
-    sqlite_cells: Cells, silent: Proxy, pass_time: Callable[[float], None]
-) -> None:
+    sqlite_cells, silent, pass_time
+):
     url = f"mysql+pymysql://u@127.0.0.1:{silent.port}/x"
     sqlite_cells.move_cell(2, url)
     records = sqlite_cells.source(timeout=0.3)
@@ -179,12 +158,8 @@ def test_cell_that_moves_from_a_silent_server_is_found_again(
     ],
 )
 def test_unusable_cell_affects_only_its_own_servers(
-    sqlite_cells: Cells,
-    sqlite: Database,
-    url: str | None,
-    keyword: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    sqlite_cells, sqlite, url, keyword, caplog
+):
     sqlite_cells.add("b", 3)
     if url:
         sqlite_cells.add_cell(3, "odd", url)
@@ -198,7 +173,7 @@ def test_unusable_cell_affects_only_its_own_servers(
 
 
 #: What the database of a failing cell does.
-FAILURES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
+FAILURES = {
     "refuses": closed_port,
     "is silent": lambda: scripted(close_after(60)),
     "closes at once": lambda: scripted(close_after(0)),
@@ -208,10 +183,8 @@ FAILURES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_failing_cell_takes_no_other_cells_states(
-    failure: Callable[[], contextlib.AbstractContextManager[Any]],
-    sqlite_cells: Cells,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    failure, sqlite_cells, caplog
+):
     sqlite_cells.add("b", 1, *ACTIVE)
     sqlite_cells.add("c", 3)
     with failure() as failing, statements() as seen:
@@ -219,7 +192,7 @@ def test_failing_cell_takes_no_other_cells_states(
         sqlite_cells.add_cell(3, "x", url)
         records = sqlite_cells.source(timeout=1)
 
-        def look_up(_: int) -> None:
+        def look_up(_):
             assert_only({"a": ACTIVE, "b": ACTIVE}, ["c"], records)
 
         with ThreadPoolExecutor(48) as threads:
@@ -232,13 +205,11 @@ def test_failing_cell_takes_no_other_cells_states(
         assert "API database" not in record.getMessage()
 
 
-def test_mappings_are_reloaded_at_intervals(
-    sqlite_cells: Cells, pass_time: Callable[[float], None]
-) -> None:
+def test_mappings_are_reloaded_at_intervals(sqlite_cells, pass_time):
     sqlite_cells.move_cell(2, "sqlite:////no/such/cell")
     records = sqlite_cells.source()
 
-    def loads() -> int:
+    def loads():
         with statements() as seen:
             for _ in range(5):
                 assert_only({}, ["a"], records)
@@ -252,9 +223,7 @@ def test_mappings_are_reloaded_at_intervals(
     assert loads() == 1
 
 
-def test_mappings_that_can_no_longer_be_read_are_kept(
-    sqlite_cells: Cells,
-) -> None:
+def test_mappings_that_can_no_longer_be_read_are_kept(sqlite_cells):
     sqlite_cells.add("b", 1)
     sqlite_cells.cells["cell0"].execute("DROP TABLE instances")
     records = sqlite_cells.source()
@@ -266,8 +235,8 @@ def test_mappings_that_can_no_longer_be_read_are_kept(
 
 
 def test_api_database_that_fails_and_returns_is_logged_once(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
+    sqlite_cells, caplog
+):
     records = sqlite_cells.source()
     assert records.lookup(["a"]) == {"a": ACTIVE}
     sqlite_cells.api.execute("ALTER TABLE instance_mappings RENAME TO x")
@@ -280,9 +249,7 @@ def test_api_database_that_fails_and_returns_is_logged_once(
     assert all("API database" in each.getMessage() for each in caplog.records)
 
 
-def test_cells_are_read_side_by_side_within_the_timeout(
-    cells: Cells, system: str
-) -> None:
+def test_cells_are_read_side_by_side_within_the_timeout(cells, system):
     if system == "sqlite":
         return  # Reads do not wait for anything.
     cells.add("a", 1, *ACTIVE)
@@ -297,9 +264,7 @@ def test_cells_are_read_side_by_side_within_the_timeout(
 
 
 @pytest.mark.parametrize("key", ["cell1", f"{CELL0[:-1]}1"])
-def test_cell_can_be_read_with_a_url_of_the_operators(
-    sqlite_cells: Cells, key: str
-) -> None:
+def test_cell_can_be_read_with_a_url_of_the_operators(sqlite_cells, key):
     conf = cfg.ConfigOpts()
     conf.register_opts(db_options.database_opts, group="database")
     # They apply to the URL in Nova's mapping alone.
@@ -310,9 +275,7 @@ def test_cell_can_be_read_with_a_url_of_the_operators(
     assert_only({}, ["a"], sqlite_cells.source(conf=conf))
 
 
-def test_cell_connection_that_names_no_cell_is_logged(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_cell_connection_that_names_no_cell_is_logged(sqlite_cells, caplog):
     records = sqlite_cells.source(cell_connection="cel1=sqlite://")
     for _ in range(2):
         assert records.lookup(["a"]) == {"a": ACTIVE}
@@ -321,9 +284,7 @@ def test_cell_connection_that_names_no_cell_is_logged(
     assert "cell_connection" in record.getMessage()
 
 
-def test_template_is_filled_from_the_instances_url(
-    sqlite_cells: Cells, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_template_is_filled_from_the_instances_url(sqlite_cells, caplog):
     sqlite_cells.move_cell(2, "{scheme}:////{path}")
     url = sqlite_cells.cells["cell1"].url
     records = sqlite_cells.source(connection=url)
@@ -335,9 +296,7 @@ def test_template_is_filled_from_the_instances_url(
     assert "connection in [extended_status]" in record.getMessage()
 
 
-def test_cell_whose_url_is_removed_is_dropped(
-    sqlite_cells: Cells, pass_time: Callable[[float], None]
-) -> None:
+def test_cell_whose_url_is_removed_is_dropped(sqlite_cells, pass_time):
     records = sqlite_cells.source()
     assert all(each.database for each in records.databases())
     sqlite_cells.move_cell(2, "")

@@ -1,24 +1,12 @@
 """The contract of record sources, kept by those that are built in."""
 
-from __future__ import annotations
-
 import functools
-from typing import TYPE_CHECKING
 
 import pytest
 
 from nova_ext_sts.records.testing import RecordSourceConformance
 from tests.support.cells import Cells, source
 from tests.support.databases import PSYCOPG
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nova_ext_sts.records import RecordSource
-    from nova_ext_sts.states import States
-    from tests.support.databases import Database
-
-    Keep = Callable[[str, States], object]
 
 #: How a system's URL is when nobody is there.
 NOBODY = {
@@ -29,38 +17,38 @@ NOBODY = {
 
 
 @pytest.fixture
-def timeout() -> float:
+def timeout():
     return 1.0
 
 
 class TestDatabase(RecordSourceConformance):
     @pytest.fixture
-    def source(self, database: Database) -> RecordSource:
+    def source(self, database):
         return source(connection=database.url)
 
     @pytest.fixture
-    def keep(self, database: Database) -> Keep:
+    def keep(self, database):
         return database.keep
 
     @pytest.fixture
-    def unreachable(self, system: str, timeout: float) -> RecordSource:
+    def unreachable(self, system, timeout):
         return source(connection=NOBODY[system], timeout=timeout)
 
 
 class TestCells(RecordSourceConformance):
     @pytest.fixture
-    def cells(self, new_database: Callable[[], Database]) -> Cells:
+    def cells(self, new_database):
         return Cells(new_database)
 
     @pytest.fixture
-    def source(self, cells: Cells) -> RecordSource:
+    def source(self, cells):
         return cells.source()
 
     @pytest.fixture
-    def keep(self, cells: Cells) -> Keep:
+    def keep(self, cells):
         add = functools.cache(cells.add)
 
-        def keep(server_id: str, states: States) -> None:
+        def keep(server_id, states):
             cell = len(server_id) % 2
             add(server_id, 1 + cell)
             cells.cells[f"cell{cell}"].keep(server_id, states)
@@ -68,5 +56,5 @@ class TestCells(RecordSourceConformance):
         return keep
 
     @pytest.fixture
-    def unreachable(self, system: str, timeout: float) -> RecordSource:
+    def unreachable(self, system, timeout):
         return source(api_connection=NOBODY[system], timeout=timeout)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command ``nova-ext-sts-demo``, and the Compute API that it serves."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -14,7 +12,6 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 import webtest
@@ -30,23 +27,21 @@ PASTE_FILE = Path(api.__file__).with_name("api-paste.ini")
 WEB_1 = servers.server_id("web-1")
 
 
-def get(url: str) -> Any:
+def get(url):
     with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310
         return json.load(response)
 
 
-def states_of(server: dict[str, Any]) -> tuple[Any, ...]:
+def states_of(server):
     return tuple(server[name] for name in extension.ATTRIBUTES)
 
 
-def update(file: Path, statement: str) -> None:
+def update(file, statement):
     with contextlib.closing(sqlite3.connect(file)) as database, database:
         database.execute(statement)
 
 
-def ended(
-    *arguments: object, command: object = COMMAND, **options: Any
-) -> tuple[int, str, list[str]]:
+def ended(*arguments, command=COMMAND, **options):
     """Run a command; return its status, its output and the error's lines."""
     done = subprocess.run(
         [*map(str, [command, *arguments])],
@@ -60,7 +55,7 @@ def ended(
     return done.returncode, done.stdout or "", done.stderr.splitlines()
 
 
-def refusal(*arguments: object, **options: Any) -> str:
+def refusal(*arguments, **options):
     """Return the sentence with which a command refuses to start."""
     status, output, (sentence,) = ended(*arguments, **options)
     assert (status, output) == (1, "")
@@ -68,7 +63,7 @@ def refusal(*arguments: object, **options: Any) -> str:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path):
     """A path that needs quoting in a shell, a URL and a paste file."""
     directory = tmp_path / "it's %(here)s #1; $HOME"
     directory.mkdir()
@@ -81,9 +76,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "arguments", [(), ("--all-states",), ("--without-filter",)]
 )
-def test_output_fits_a_terminal(
-    arguments: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_output_fits_a_terminal(arguments, tmp_path):
     with started(*arguments, f"--database={tmp_path / 'x'}") as demo:
         # But for the user's own path, and with a line for the cursor.
         lines = demo.text.replace(str(tmp_path), "").splitlines()
@@ -92,7 +85,7 @@ def test_output_fits_a_terminal(
     assert demo.text.isascii()
 
 
-def test_proof_is_what_the_filter_adds_to_the_list(tmp_path: Path) -> None:
+def test_proof_is_what_the_filter_adds_to_the_list(tmp_path):
     with started(f"--database={tmp_path / 'x'}") as demo:
         listed = get(f"{demo.url}/servers")["servers"]
         sizes = [
@@ -113,7 +106,7 @@ def test_proof_is_what_the_filter_adds_to_the_list(tmp_path: Path) -> None:
     )
 
 
-def test_printed_commands_show_and_change_a_server(file: Path) -> None:
+def test_printed_commands_show_and_change_a_server(file):
     with started("--database", file) as demo:
         (ask,) = re.findall("^curl .*$", demo.text, re.M)
         (change,) = re.findall("^python3 .*?(?=\n\n)", demo.text, re.M | re.S)
@@ -129,9 +122,7 @@ def test_printed_commands_show_and_change_a_server(file: Path) -> None:
     ]
 
 
-def test_all_states_are_one_server_for_each_row_of_the_table(
-    tmp_path: Path,
-) -> None:
+def test_all_states_are_one_server_for_each_row_of_the_table(tmp_path):
     with started("--all-states", "--database", tmp_path / "x") as demo:
         found = get(f"{demo.url}/servers/detail")["servers"]
     assert [
@@ -139,7 +130,7 @@ def test_all_states_are_one_server_for_each_row_of_the_table(
     ] == list(STATUSES)
 
 
-def test_without_the_filter_no_server_has_states(tmp_path: Path) -> None:
+def test_without_the_filter_no_server_has_states(tmp_path):
     with started("--without-filter", "--database", tmp_path / "x") as demo:
         for path in ("/servers", "/servers/detail", f"/servers/{WEB_1}"):
             document = get(demo.url + path)
@@ -147,7 +138,7 @@ def test_without_the_filter_no_server_has_states(tmp_path: Path) -> None:
             assert extension.ALIAS not in str(document)
 
 
-def test_start_puts_the_servers_back(tmp_path: Path) -> None:
+def test_start_puts_the_servers_back(tmp_path):
     file = tmp_path / "x"
     for arguments in (["--all-states"], []):
         with started(*arguments, "--database", file) as demo:
@@ -160,7 +151,7 @@ def test_start_puts_the_servers_back(tmp_path: Path) -> None:
     } == servers.SERVERS
 
 
-def test_it_listens_on_ipv6(tmp_path: Path) -> None:
+def test_it_listens_on_ipv6(tmp_path):
     with started("--host=::1", "--database", tmp_path / "x") as demo:
         assert demo.url.startswith("http://[::1]:")
         assert len(get(f"{demo.url}/servers")["servers"]) == 10
@@ -170,12 +161,12 @@ def test_it_listens_on_ipv6(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_it_silently(number: int, tmp_path: Path) -> None:
+def test_signal_ends_it_silently(number, tmp_path):
     with started("--database", tmp_path / "x") as demo:
         assert demo.end(number) == (0, "")
 
 
-def test_interrupted_import_is_silent(tmp_path: Path) -> None:
+def test_interrupted_import_is_silent(tmp_path):
     """Nothing that takes time is imported where Ctrl-C has a traceback."""
     for name in ("webob", "sqlalchemy", "waitress", "rich"):
         (tmp_path / f"{name}.py").write_text(
@@ -189,7 +180,7 @@ def test_interrupted_import_is_silent(tmp_path: Path) -> None:
     assert (process.returncode, output) == (-signal.SIGINT, "")
 
 
-def test_port_in_use_leaves_the_file_alone(tmp_path: Path) -> None:
+def test_port_in_use_leaves_the_file_alone(tmp_path):
     file = tmp_path / "x"
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -198,7 +189,7 @@ def test_port_in_use_leaves_the_file_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["--port=65536", "--host=nothing.invalid"])
-def test_impossible_address_is_one_sentence(address: str) -> None:
+def test_impossible_address_is_one_sentence(address):
     assert "--host or --port" in refusal(address)
 
 
@@ -210,13 +201,13 @@ def test_impossible_address_is_one_sentence(address: str) -> None:
         *(["--interval", text] for text in ("0", "-1", "nan", "inf", "soon")),
     ],
 )
-def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
+def test_usage_errors_exit_with_2(arguments):
     status, output, errors = ended(*arguments)
     assert (status, output) == (2, "")
     assert "error: " in errors[-1]
 
 
-def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
+def test_foreign_files_are_left_alone(tmp_path):
     text, nova = tmp_path / "text", tmp_path / "nova.sqlite"
     text.write_text("not SQLite " * 100)
     update(nova, "CREATE TABLE instances (uuid)")
@@ -228,7 +219,7 @@ def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
         assert (file.is_file() and file.read_bytes()) == before
 
 
-def test_full_disk_is_one_sentence(tmp_path: Path) -> None:
+def test_full_disk_is_one_sentence(tmp_path):
     # The most that a process may write, its output being pipes.
     script = f"ulimit -f 1; '{COMMAND}' --port 0 --database '{tmp_path}/x'"
     # Neither coverage nor Python may write files of their own.
@@ -241,12 +232,7 @@ def test_full_disk_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "expected"), [("/dev/full", (1, 1)), ("closed pipe", (0, 0))]
 )
-def test_output_that_cannot_be_written(
-    output: str,
-    expected: tuple[int, int],
-    arguments: list[str],
-    tmp_path: Path,
-) -> None:
+def test_output_that_cannot_be_written(output, expected, arguments, tmp_path):
     if output == "/dev/full":
         descriptor = os.open(output, os.O_WRONLY)
     else:
@@ -261,7 +247,7 @@ def test_output_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("name", ["waitress", "rich"])
-def test_missing_extra_is_one_sentence(name: str) -> None:
+def test_missing_extra_is_one_sentence(name):
     script = (
         f"import sys; sys.modules['{name}'] = None; "
         "from nova_ext_sts.demo.command import main; sys.exit(main([]))"
@@ -271,7 +257,7 @@ def test_missing_extra_is_one_sentence(name: str) -> None:
     assert "nova-ext-sts[demo]" in sentence
 
 
-def test_terminal_of_another_encoding_gets_escapes(tmp_path: Path) -> None:
+def test_terminal_of_another_encoding_gets_escapes(tmp_path):
     with started(
         f"--database={tmp_path}/\u00fc", PYTHONIOENCODING="ascii"
     ) as demo:
@@ -281,7 +267,7 @@ def test_terminal_of_another_encoding_gets_escapes(tmp_path: Path) -> None:
 # The API, with the filter and without it, as its paste file loads it.
 
 
-def loaded(name: str, file: Path) -> webtest.TestApp:
+def loaded(name, file):
     return webtest.TestApp(
         loadapp(
             f"config:{PASTE_FILE}",
@@ -292,18 +278,16 @@ def loaded(name: str, file: Path) -> webtest.TestApp:
 
 
 @pytest.fixture
-def app(file: Path) -> webtest.TestApp:
+def app(file):
     return loaded("demo", file)
 
 
 @pytest.fixture
-def bare_app(file: Path) -> webtest.TestApp:
+def bare_app(file):
     return loaded("demo_without_filter", file)
 
 
-def test_paste_file_runs_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paste_file_runs_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     app = webtest.TestApp(loadapp(f"config:{PASTE_FILE}#demo"))
     found = app.get("/v2.1/servers").json["servers"]
@@ -316,7 +300,7 @@ def test_paste_file_runs_as_it_is(
     ]
 
 
-def test_api_describes_itself(app: webtest.TestApp) -> None:
+def test_api_describes_itself(app):
     (version,) = app.get("/").json["versions"]
     (link,) = version["links"]
     assert link == {"rel": "self", "href": "http://localhost/v2.1/"}
@@ -324,7 +308,7 @@ def test_api_describes_itself(app: webtest.TestApp) -> None:
         assert app.get(path).json == {"version": version}
 
 
-def test_list_detail_and_show_agree(app: webtest.TestApp) -> None:
+def test_list_detail_and_show_agree(app):
     detail = app.get("/v2.1/servers/detail").json["servers"]
     for server in detail:
         path = f"/v2.1/servers/{server['id']}"
@@ -339,9 +323,7 @@ def test_list_detail_and_show_agree(app: webtest.TestApp) -> None:
     ]
 
 
-def test_extension_is_announced_by_the_filter_alone(
-    app: webtest.TestApp, bare_app: webtest.TestApp
-) -> None:
+def test_extension_is_announced_by_the_filter_alone(app, bare_app):
     for found, aliases in (
         (bare_app, ["OS-DCF"]),
         (app, ["OS-DCF", extension.ALIAS]),
@@ -353,7 +335,7 @@ def test_extension_is_announced_by_the_filter_alone(
             found.get(f"/v2.1/extensions/{alias}", status=status)
 
 
-def test_pages_are_followed_to_the_end(app: webtest.TestApp) -> None:
+def test_pages_are_followed_to_the_end(app):
     pages = []
     url = "/v2.1/servers/detail?limit=4"
     while url:
@@ -376,9 +358,7 @@ def test_pages_are_followed_to_the_end(app: webtest.TestApp) -> None:
         ("status=ACTIVE&all_tenants=1", list(servers.SERVERS)),
     ],
 )
-def test_query_chooses_servers(
-    query: str, names: list[str], bare_app: webtest.TestApp
-) -> None:
+def test_query_chooses_servers(query, names, bare_app):
     page = bare_app.get(f"/v2.1/servers?{query}").json
     assert [server["name"] for server in page["servers"]] == names
     assert ("servers_links" in page) == query.endswith("limit=1")
@@ -397,14 +377,7 @@ def test_query_chooses_servers(
         ("DELETE", f"/v2.1/servers/{WEB_1}", "badMethod", 405),
     ],
 )
-def test_fault_is_the_apis_own(
-    method: str,
-    path: str,
-    fault: str,
-    status: int,
-    app: webtest.TestApp,
-    bare_app: webtest.TestApp,
-) -> None:
+def test_fault_is_the_apis_own(method, path, fault, status, app, bare_app):
     passed, own = (
         each.request(path, method=method, status=status)
         for each in (app, bare_app)
@@ -414,14 +387,14 @@ def test_fault_is_the_apis_own(
     assert ("Allow" in passed.headers) == (status == 405)
 
 
-def test_lost_file_is_a_fault(app: webtest.TestApp, file: Path) -> None:
+def test_lost_file_is_a_fault(app, file):
     file.unlink()
     response = app.get("/v2.1/servers", status=503)
     assert response.json["serviceUnavailable"]["code"] == 503
     assert not file.exists()
 
 
-def test_any_row_is_a_server(app: webtest.TestApp, file: Path) -> None:
+def test_any_row_is_a_server(app, file):
     update(file, "INSERT INTO instances (uuid) VALUES ('new')")
     server = app.get("/v2.1/servers/new").json["server"]
     assert (server["name"], server["status"]) == (None, "UNKNOWN")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``nova-ext-sts-demo --live``: servers whose states change."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import itertools
@@ -16,17 +14,12 @@ import subprocess
 import termios
 import time
 import urllib.request
-from typing import TYPE_CHECKING
 
 import pytest
 
 from nova_ext_sts.demo import live, servers
 from nova_ext_sts.states import POWER_STATES, server_status
 from tests.support.demo import COMMAND, started
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 #: What a terminal is told, besides text.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\^C")
@@ -35,7 +28,7 @@ HOME = "\x1b[H"
 LIVE = ("--port=0", "--live", "--interval=0.1")
 
 
-def test_lives_are_made_of_novas_actions() -> None:
+def test_lives_are_made_of_novas_actions():
     """Each server goes on from where it is, and no state is a dead end."""
     states = {
         servers.server_id(name): now for name, now in servers.SERVERS.items()
@@ -77,7 +70,7 @@ def test_lives_are_made_of_novas_actions() -> None:
 # Lines.
 
 
-def test_lines_are_the_servers_and_then_what_changes(tmp_path: Path) -> None:
+def test_lines_are_the_servers_and_then_what_changes(tmp_path):
     """The first change waits for a second, not for the interval."""
     with started(
         "--live", "--interval=600", "--database", tmp_path / "x"
@@ -116,7 +109,7 @@ def test_lines_are_the_servers_and_then_what_changes(tmp_path: Path) -> None:
     assert max(map(len, demo.text.splitlines())) < 80
 
 
-def test_reader_who_has_seen_enough_ends_it_silently(tmp_path: Path) -> None:
+def test_reader_who_has_seen_enough_ends_it_silently(tmp_path):
     with started(
         *("--live", "--interval=0.01", "--without-filter"),
         f"--database={tmp_path / 'x'}",
@@ -134,15 +127,15 @@ def test_reader_who_has_seen_enough_ends_it_silently(tmp_path: Path) -> None:
 class Terminal:
     """A demo on a terminal of 80 columns and 24 lines."""
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int) -> None:
+    def __init__(self, process, master):
         self.process = process
         self.output = ""
         self._master = master
 
-    def type(self, text: str) -> None:
+    def type(self, text):
         os.write(self._master, text.encode())
 
-    def read(self, until: Callable[[str], object]) -> None:
+    def read(self, until):
         """Read until a condition holds for the whole output."""
         deadline = time.monotonic() + 30
         while not until(self.output):
@@ -154,7 +147,7 @@ class Terminal:
                     # Nobody can write any more.
                     return
 
-    def frames(self) -> list[list[str]]:
+    def frames(self):
         """Return the lines of each picture, the first ones first."""
         screen = self.output.partition(TAKEN)[2].partition(GIVEN_BACK)[0]
         return [
@@ -165,7 +158,7 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def on_terminal(*arguments: str, **environ: str) -> Iterator[Terminal]:
+def on_terminal(*arguments, **environ):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     inherited = dict(os.environ)
@@ -188,7 +181,7 @@ def on_terminal(*arguments: str, **environ: str) -> Iterator[Terminal]:
             os.close(master)
 
 
-def test_table_changes_in_place_until_ctrl_c(tmp_path: Path) -> None:
+def test_table_changes_in_place_until_ctrl_c(tmp_path):
     with on_terminal(f"--database={tmp_path / 'x'}") as terminal:
         terminal.read(lambda _: len(terminal.frames()) > 3)
         terminal.type("\x03")
@@ -211,7 +204,7 @@ def test_table_changes_in_place_until_ctrl_c(tmp_path: Path) -> None:
     ]
 
 
-def test_suggested_command_reads_the_states(tmp_path: Path) -> None:
+def test_suggested_command_reads_the_states(tmp_path):
     with started("--live", "--database", tmp_path / "x") as demo:
         (command,) = re.findall('^watch -n1 "(.*?)"$', demo.text, re.M | re.S)
         output = subprocess.run(
@@ -222,9 +215,7 @@ def test_suggested_command_reads_the_states(tmp_path: Path) -> None:
     assert lines[3][2:] == ["active", "", "6"]
 
 
-def test_what_ends_it_is_said_on_the_terminal_as_it_was(
-    tmp_path: Path,
-) -> None:
+def test_what_ends_it_is_said_on_the_terminal_as_it_was(tmp_path):
     file = tmp_path / "x"
     with on_terminal(f"--database={file}") as terminal:
         terminal.read(lambda _: terminal.frames())
@@ -236,7 +227,7 @@ def test_what_ends_it_is_said_on_the_terminal_as_it_was(
 
 
 @pytest.mark.parametrize("name", ["dumb", "unknown"])
-def test_dumb_terminal_gets_lines(name: str, tmp_path: Path) -> None:
+def test_dumb_terminal_gets_lines(name, tmp_path):
     with on_terminal(f"--database={tmp_path}/x", TERM=name) as terminal:
         terminal.read(lambda output: output.count("GET /servers:") > 2)
         terminal.type("\x03")

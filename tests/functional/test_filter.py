@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,10 +15,6 @@ from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
 from tests.functional.conftest import raising
 from tests.support.applications import JSON, Client, answering, filtered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 LIST = b'{"servers": [{"id": "a"}, {"id": "b"}], "servers_links": []}'
 STATES = (
@@ -54,7 +50,7 @@ VALIDATORS = [
 
 
 @pytest.fixture
-def blind(tmp_path: Path) -> dict[str, Any]:
+def blind(tmp_path):
     """Return the options of a filter that answers 503 after any lookup."""
     return {"connection": f"sqlite:///{tmp_path}/absent", "on_error": "fail"}
 
@@ -91,13 +87,8 @@ def blind(tmp_path: Path) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("status", ["200 OK", "203 Other"])
 def test_servers_get_their_states(
-    connection: str,
-    status: str,
-    path: str,
-    content_type: str,
-    body: bytes,
-    extended: bytes,
-) -> None:
+    connection, status, path, content_type, body, extended
+):
     header = ("Content-Type", content_type)
     application = answering(body, header, status=status)
     assert filtered(application, connection=connection).get(path) == (
@@ -115,16 +106,14 @@ def test_servers_get_their_states(
         ("POST", "/v2.1/servers"),
     ],
 )
-def test_request_that_is_not_handled_gets_the_identical_iterable(
-    method: str, path: str
-) -> None:
+def test_request_that_is_not_handled_gets_the_identical_iterable(method, path):
     body = [b"{}"]
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
 
-    def start_response(*_: Any) -> Any:
+    def start_response(*_):
         raise AssertionError
 
-    def application(*arguments: Any) -> list[bytes]:
+    def application(*arguments):
         assert arguments == (environ, start_response)
         return body
 
@@ -156,12 +145,8 @@ ODD_LIST = json.dumps({"servers": [{"id": each} for each in ODD_IDS]}).encode()
     ],
 )
 def test_other_responses_pass_unchanged_without_a_lookup(
-    blind: dict[str, Any],
-    status: str,
-    content_type: str,
-    encoding: str,
-    body: bytes,
-) -> None:
+    blind, status, content_type, encoding, body
+):
     headers = [
         ("Content-Type", content_type),
         ("Content-Encoding", encoding),
@@ -180,9 +165,7 @@ def test_other_responses_pass_unchanged_without_a_lookup(
         ([], []),
     ],
 )
-def test_calls_selects_the_extended_calls(
-    connection: str, calls: Any, extended: list[str]
-) -> None:
+def test_calls_selects_the_extended_calls(connection, calls, extended):
     body = b'{"server": {"id": "a"}, "servers": [{"id": "a"}]}'
     client = filtered(answering(body), connection=connection, calls=calls)
     paths = ("/servers", "/servers/detail", "/servers/a")
@@ -190,7 +173,7 @@ def test_calls_selects_the_extended_calls(
     assert changed == extended
 
 
-def test_headers_match_the_new_body(connection: str) -> None:
+def test_headers_match_the_new_body(connection):
     kept = [
         ("X-Openstack-Request-Id", "req-1"),
         ("Set-Cookie", "a=1"),
@@ -208,9 +191,7 @@ def test_headers_match_the_new_body(connection: str) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_partial_and_encoded_responses_are_not_requested(
-    connection: str, fails: bool
-) -> None:
+def test_partial_and_encoded_responses_are_not_requested(connection, fails):
     withheld = {
         "HTTP_ACCEPT_ENCODING": "gzip",
         "HTTP_IF_MATCH": '"1"',
@@ -223,7 +204,7 @@ def test_partial_and_encoded_responses_are_not_requested(
     kept = {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers", "HTTP_X": "1"}
     environ = {**kept, **withheld}
 
-    def application(seen: dict[str, Any], start_response: Any) -> Any:
+    def application(seen, start_response):
         # The server's own environ: outer filters read what is written here.
         assert seen is environ
         assert seen == kept
@@ -251,23 +232,19 @@ def test_partial_and_encoded_responses_are_not_requested(
     ],
 )
 def test_head_has_no_headers_of_bytes_that_get_would_not_send(
-    blind: dict[str, Any],
-    path: str,
-    status: str,
-    content_type: str,
-    is_handled: bool,
-) -> None:
+    blind, path, status, content_type, is_handled
+):
     body: list[bytes] = []
     kept = [("Content-Type", content_type), ("Vary", "Accept")]
     headers = [*kept, ("Content-Length", "9"), *VALIDATORS]
 
-    def application(environ: Any, start_response: Any) -> list[bytes]:
+    def application(environ, start_response):
         start_response(status, headers)
         return body
 
     heads: list[Any] = []
 
-    def start_response(*head: Any) -> Any:
+    def start_response(*head):
         heads.append(head)
 
     environ = {"REQUEST_METHOD": "HEAD", "PATH_INFO": path}
@@ -280,9 +257,7 @@ def test_head_has_no_headers_of_bytes_that_get_would_not_send(
 @pytest.mark.parametrize(
     "headers", [[JSON], [JSON, ("Content-Length", str(len(LIST)))]]
 )
-def test_bodies_up_to_max_body_size_are_extended(
-    connection: str, size: int, headers: list[tuple[str, str]]
-) -> None:
+def test_bodies_up_to_max_body_size_are_extended(connection, size, headers):
     client = filtered(
         answering(LIST, *headers), connection=connection, max_body_size=size
     )
@@ -290,7 +265,7 @@ def test_bodies_up_to_max_body_size_are_extended(
     assert client.get("/servers").body == body
 
 
-def test_missing_record_null_gives_nulls(connection: str) -> None:
+def test_missing_record_null_gives_nulls(connection):
     body = '{"servers": [{"id": "a"}, {"id": "b"}, {"id": "é"}]}'.encode()
     client = filtered(
         answering(body), connection=connection, missing_record="null"
@@ -305,7 +280,7 @@ def test_missing_record_null_gives_nulls(connection: str) -> None:
     ]
 
 
-def test_overwrite_replaces_the_applications_fields(connection: str) -> None:
+def test_overwrite_replaces_the_applications_fields(connection):
     body = b'{"server": {"id": "a", "OS-EXT-STS:task_state": "x"}}'
     client = filtered(answering(body), connection=connection, overwrite=True)
     assert client.get("/servers/a").body == (
@@ -314,9 +289,7 @@ def test_overwrite_replaces_the_applications_fields(connection: str) -> None:
     )
 
 
-def test_unavailable_records_leave_the_response_unchanged(
-    blind: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unavailable_records_leave_the_response_unchanged(blind, caplog):
     headers = [JSON, ("ETag", '"1"')]
     options = {**blind, "on_error": "omit", "missing_record": "null"}
     client = filtered(answering(LIST, *headers), **options)
@@ -331,9 +304,7 @@ def test_unavailable_records_leave_the_response_unchanged(
     ("body", "media_type"),
     [(LIST, "application/json"), (XML_LIST, "application/xml")],
 )
-def test_on_error_fail_answers_503(
-    blind: dict[str, Any], body: bytes, media_type: str
-) -> None:
+def test_on_error_fail_answers_503(blind, body, media_type):
     headers = [
         ("Content-Type", f"{media_type}; charset=utf-8"),
         ("X-Openstack-Request-Id", "req-1"),
@@ -357,9 +328,7 @@ def test_on_error_fail_answers_503(
         assert fault.findtext(f"{{{COMPUTE}}}message")
 
 
-def test_filters_of_one_process_have_their_own_options(
-    connection: str, blind: dict[str, Any]
-) -> None:
+def test_filters_of_one_process_have_their_own_options(connection, blind):
     first = filtered(answering(LIST), connection=connection, calls="list")
     second = filtered(answering(LIST), **blind)
     assert first.get("/servers").body == EXTENDED_LIST
@@ -367,7 +336,7 @@ def test_filters_of_one_process_have_their_own_options(
     assert second.get("/servers/detail").status[:3] == "503"
 
 
-def test_second_filter_in_a_pipeline_changes_nothing(connection: str) -> None:
+def test_second_filter_in_a_pipeline_changes_nothing(connection):
     make = filter_factory({}, connection=connection)
     client = Client(make(make(answering(SHOW))))
     assert client.get("/servers/a").body == EXTENDED_SHOW
@@ -402,8 +371,8 @@ ENTRY = {
     ],
 )
 def test_extensions_entry_is_added_or_corrected_once(
-    blind: dict[str, Any], path: str, before: Any, after: Any
-) -> None:
+    blind, path, before, after
+):
     headers = [("ETag", "x"), JSON]
     application = answering(json.dumps(before).encode(), *headers)
     response = filtered(application, **blind, calls=[]).get(path)
@@ -422,8 +391,8 @@ def test_extensions_entry_is_added_or_corrected_once(
     ],
 )
 def test_unknown_extension_is_answered_by_the_filter(
-    blind: dict[str, Any], content_type: str, expected: str
-) -> None:
+    blind, content_type, expected
+):
     application = answering(
         b"not found",
         ("X-Compute-Request-Id", "req-1"),
@@ -451,7 +420,7 @@ def test_unknown_extension_is_answered_by_the_filter(
 # Record sources of other packages.
 
 
-def test_states_can_come_from_a_plugin(plugin: Callable[..., None]) -> None:
+def test_states_can_come_from_a_plugin(plugin):
     urls: list[str] = []
     plugin(
         lambda ids: {"a": States("active", "rebooting", 1)},
@@ -471,12 +440,7 @@ def test_states_can_come_from_a_plugin(plugin: Callable[..., None]) -> None:
         (RecordsUnavailable("it is offline"), "it is offline"),
     ],
 )
-def test_error_in_a_plugin_is_an_outage(
-    plugin: Callable[..., None],
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
-    keyword: str,
-) -> None:
+def test_error_in_a_plugin_is_an_outage(plugin, caplog, error, keyword):
     plugin(raising(error))
     client = filtered(answering(LIST), record_source="plugin")
     for _ in range(2):
@@ -491,9 +455,7 @@ def test_error_in_a_plugin_is_an_outage(
     assert failing.get("/servers").status == "503 Service Unavailable"
 
 
-def test_records_of_a_partial_outage_are_used(
-    plugin: Callable[..., None],
-) -> None:
+def test_records_of_a_partial_outage_are_used(plugin):
     records = {"a": States("active", "rebooting", 1)}
     plugin(raising(RecordsUnavailable("the rest is offline", records)))
     client = filtered(
@@ -502,9 +464,7 @@ def test_records_of_a_partial_outage_are_used(
     assert client.get("/servers").body == EXTENDED_LIST
 
 
-def test_states_of_the_wrong_type_are_an_error_and_no_outage(
-    plugin: Callable[..., None], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_states_of_the_wrong_type_are_an_error_and_no_outage(plugin, caplog):
     plugin(lambda ids: dict.fromkeys(ids, States(b"active", None, 1)))  # type: ignore[arg-type]
     client = filtered(answering(LIST), record_source="plugin")
     assert client.get("/servers").body == LIST

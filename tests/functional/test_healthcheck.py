@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from oslo_middleware import Healthcheck
@@ -12,13 +12,6 @@ from nova_ext_sts.records import RecordsUnavailable
 from tests.functional.conftest import raising
 from tests.support.applications import Client
 from tests.support.databases import PSYCOPG
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.cells import Cells
-    from tests.support.databases import Database
-    from tests.support.proxies import Proxy
 
 OK = "200 OK"
 UNAVAILABLE = "503 Service Unavailable"
@@ -30,7 +23,7 @@ class Health(NamedTuple):
     details: str
 
 
-def client_of(**options: str) -> Client:
+def client_of(**options):
     options = {"detailed": "true", **options}
     return Client(
         Healthcheck.app_factory(
@@ -39,14 +32,14 @@ def client_of(**options: str) -> Client:
     )
 
 
-def health(client: Client) -> Health:
+def health(client):
     response = client.get("/", HTTP_ACCEPT="application/json")
     assert "s3cret" not in response.body.decode()
     (reason,) = response.json["reasons"]
     return Health(response.status, reason["reason"], reason["details"])
 
 
-def test_available_while_the_database_can_be_read(database: Database) -> None:
+def test_available_while_the_database_can_be_read(database):
     client = client_of(connection=database.url)
     assert health(client)[:2] == (OK, "OK")
     database.execute("ALTER TABLE instances RENAME TO gone")
@@ -58,7 +51,7 @@ def test_available_while_the_database_can_be_read(database: Database) -> None:
 
 
 @pytest.mark.parametrize("system", ["sqlite"])
-def test_details_name_the_cells_that_cannot_be_read(cells: Cells) -> None:
+def test_details_name_the_cells_that_cannot_be_read(cells):
     details = health(client_of(api_connection=cells.api.url)).details
     for name in ("API database", "cell cell0", "cell cell1"):
         assert name in details
@@ -80,8 +73,8 @@ def test_details_name_the_cells_that_cannot_be_read(cells: Cells) -> None:
 @pytest.mark.parametrize("driver", ["mysql+pymysql", f"postgresql+{PSYCOPG}"])
 @pytest.mark.parametrize("option", ["connection", "api_connection"])
 def test_silent_database_is_reported_before_the_filters_timeout(
-    silent: Proxy, driver: str, option: str, caplog: pytest.LogCaptureFixture
-) -> None:
+    silent, driver, option, caplog
+):
     url = f"{driver}://u:s3cret@127.0.0.1:{silent.port}/x"
     client = client_of(**{option: url, "timeout": "60"})
     began = time.monotonic()
@@ -99,9 +92,7 @@ def test_silent_database_is_reported_before_the_filters_timeout(
         ({"record_source": "absent"}, "absent"),
     ],
 )
-def test_invalid_configuration_is_unavailable(
-    options: dict[str, str], keyword: str
-) -> None:
+def test_invalid_configuration_is_unavailable(options, keyword):
     failed = health(client_of(**options))
     assert failed.status == UNAVAILABLE
     assert "configured" in failed.reason
@@ -117,19 +108,14 @@ def test_invalid_configuration_is_unavailable(
         ([dict.fromkeys, raising(OSError())], UNAVAILABLE, "OSError"),
     ],
 )
-def test_plugin_is_queried(
-    plugin: Callable[..., None],
-    functions: list[Callable[..., Any]],
-    status: str,
-    keyword: str,
-) -> None:
+def test_plugin_is_queried(plugin, functions, status, keyword):
     plugin(*functions)
     found = health(client_of(record_source="plugin"))
     assert found.status == status
     assert keyword in found.details
 
 
-def test_response_without_details_shows_nothing_of_the_site() -> None:
+def test_response_without_details_shows_nothing_of_the_site():
     client = client_of(connection="sqlite:////no/such/file", detailed="false")
     response = client.get("/", HTTP_ACCEPT="application/json")
     (reason,) = response.json["reasons"]

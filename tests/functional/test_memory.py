@@ -6,16 +6,11 @@ import gc
 import json
 import tracemalloc
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from nova_ext_sts import filter_factory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.support.databases import Database
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1000)]
 TEXT = "x" * 1000
@@ -32,14 +27,12 @@ BODIES = {
 
 @pytest.mark.parametrize("chunk", [None, 65536, 1100, 1])
 @pytest.mark.parametrize("media_type", BODIES)
-def test_peak_is_below_one_and_a_half_bodies(
-    media_type: str, chunk: int | None, sqlite: Database
-) -> None:
+def test_peak_is_below_one_and_a_half_bodies(media_type, chunk, sqlite):
     sqlite.insert_instances((id_, "active", None, 1) for id_ in IDS)
     body = BODIES[media_type]
     step = chunk or len(body)
 
-    def application(_: Any, start_response: Any) -> Iterable[bytes]:
+    def application(_, start_response):
         start_response("200 OK", [("Content-Type", media_type)])
         # join() makes a copy, which only the filter holds.
         return (
@@ -50,7 +43,7 @@ def test_peak_is_below_one_and_a_half_bodies(
     extended = filter_factory({}, connection=sqlite.url)(application)
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/servers"}
 
-    def respond() -> int:
+    def respond():
         response: Any = extended(environ, lambda *_: lambda data: None)
         length = sum(map(len, response))
         response.close()

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -35,15 +35,6 @@ from tests.support.lookups import (
 from tests.support.proxies import Proxy
 from tests.support.scripted import close_after, drip, scripted
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from nova_ext_sts.records import RecordSource
-
-    Passes = Callable[[float], None]
-
-
 ACTIVE = States("active", None, 1)
 DRIVERS = {"mysql": "mysql+pymysql", "postgresql": f"postgresql+{PSYCOPG}"}
 #: The beginning of MariaDB's greeting: its length promises more than comes.
@@ -62,7 +53,7 @@ class Served(NamedTuple):
 
 
 @pytest.fixture
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def served(request, tmp_path):
     server = SERVERS[request.param]
     with (
         made(request.param, tmp_path) as database,
@@ -78,17 +69,17 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def wait_for_workers() -> Callable[[], None]:
+def wait_for_workers():
     """Return what waits until the test's worker threads have ended."""
     before = workers()
     return lambda: wait_until(lambda: workers() <= before, 4)
 
 
-def url_of(server: Any, driver: str = "mysql+pymysql") -> str:
+def url_of(server, driver="mysql+pymysql"):
     return f"{driver}://u:p@127.0.0.1:{server.port}/x"
 
 
-def fails(records: RecordSource) -> float:
+def fails(records):
     """Return how long a lookup takes that must fail, in seconds."""
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable):
@@ -96,15 +87,13 @@ def fails(records: RecordSource) -> float:
     return time.monotonic() - began
 
 
-def is_readable(records: RecordSource) -> bool:
+def is_readable(records):
     with contextlib.suppress(RecordsUnavailable):
         return records.lookup(["a"]) == {"a": ACTIVE}
     return False
 
 
-def test_server_that_refuses_is_tried_again_with_pauses(
-    pass_time: Passes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_server_that_refuses_is_tried_again_with_pauses(pass_time, caplog):
     with scripted(close_after(0)) as server:
         records = source(connection=url_of(server))
         for pause in (0.1, 0.2, 0.4, 0.8, 1, 1):
@@ -119,7 +108,7 @@ def test_server_that_refuses_is_tried_again_with_pauses(
     assert len(caplog.records) == 1
 
 
-SILENT: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
+SILENT = {
     "says nothing": lambda: scripted(close_after(60)),
     "drips": lambda: scripted(drip(GREETING, 0.1)),
     "drops packets": full_queue,
@@ -129,12 +118,8 @@ SILENT: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
 @pytest.mark.parametrize("driver", DRIVERS.values())
 @pytest.mark.parametrize("silent", SILENT.values(), ids=SILENT)
 def test_silent_handshake_costs_one_timeout_in_all(
-    silent: Callable[[], contextlib.AbstractContextManager[Any]],
-    driver: str,
-    pass_time: Passes,
-    wait_for_workers: Callable[[], None],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    silent, driver, pass_time, wait_for_workers, caplog
+):
     if "postgresql" in driver and silent is SILENT["drips"]:
         return  # A greeting of MariaDB's.
     with silent() as server:
@@ -162,14 +147,8 @@ def test_silent_handshake_costs_one_timeout_in_all(
     ],
 )
 def test_states_return_after_an_outage_of_a_minute(
-    served: Served,
-    pass_time: Passes,
-    wait_for_workers: Callable[[], None],
-    outage: str,
-    is_connected: bool,
-    within: float,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    served, pass_time, wait_for_workers, outage, is_connected, within, caplog
+):
     records = source(connection=served.url, timeout=0.3)
     if is_connected:
         assert records.lookup(["a"]) == {"a": ACTIVE}
@@ -190,9 +169,7 @@ def test_states_return_after_an_outage_of_a_minute(
 
 
 @both_servers
-def test_query_that_fails_late_suspends_queries(
-    served: Served, pass_time: Passes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_query_that_fails_late_suspends_queries(served, pass_time, caplog):
     records = source(connection=served.url, timeout=1)
     assert records.lookup(["a"]) == {"a": ACTIVE}
     with locked(served.database):
@@ -208,8 +185,8 @@ def test_query_that_fails_late_suspends_queries(
 
 @both_servers
 def test_slow_database_fails_only_where_no_connection_is_free(
-    served: Served, pass_time: Passes, caplog: pytest.LogCaptureFixture
-) -> None:
+    served, pass_time, caplog
+):
     slow_down(served.database, 0.4)
     records = source(connection=served.url, timeout=1, max_connections=1)
     for _ in range(2):
@@ -223,9 +200,7 @@ def test_slow_database_fails_only_where_no_connection_is_free(
 
 
 @both_servers
-def test_connections_that_have_gone_silent_are_one_outage(
-    served: Served, pass_time: Passes
-) -> None:
+def test_connections_that_have_gone_silent_are_one_outage(served, pass_time):
     slow_down(served.database, 0.3)
     records = source(connection=served.url, timeout=1, max_connections=3)
     # One after the other, three connections are made.
@@ -240,7 +215,7 @@ def test_connections_that_have_gone_silent_are_one_outage(
 
 
 @both_servers
-def test_threads_and_filters_share_the_connections(served: Served) -> None:
+def test_threads_and_filters_share_the_connections(served):
     slow_down(served.database, 0.05)
     filters = [
         source(connection=served.url, timeout=5, max_connections=2)
@@ -253,9 +228,7 @@ def test_threads_and_filters_share_the_connections(served: Served) -> None:
 
 
 @both_servers
-def test_response_with_little_time_blames_no_healthy_database(
-    served: Served, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_response_with_little_time_blames_no_healthy_database(served, caplog):
     slow_down(served.database, 0.2)
     opened = engine.Database(
         settings.Database(name="x", url=served.url, timeout=5)
@@ -271,17 +244,13 @@ def test_response_with_little_time_blames_no_healthy_database(
     wait_until(lambda: len(workers()) <= before + 4)
 
 
-def test_response_with_little_time_blames_no_silent_database(
-    silent: Proxy,
-) -> None:
+def test_response_with_little_time_blames_no_silent_database(silent):
     opened = engine.Database(settings.Database(name="x", url=url_of(silent)))
     assert_out_of_time(opened, 0.1)
 
 
 @both_servers
-def test_database_that_answers_no_short_query_is_suspended(
-    served: Served,
-) -> None:
+def test_database_that_answers_no_short_query_is_suspended(served):
     slow_down(served.database, 3)
     opened = engine.Database(
         settings.Database(name="x", url=served.url, timeout=1)
@@ -296,7 +265,7 @@ def test_database_that_answers_no_short_query_is_suspended(
     assert time.monotonic() - began < 0.3
 
 
-def assert_out_of_time(opened: engine.Database, seconds: float) -> None:
+def assert_out_of_time(opened, seconds):
     """Assert that a query fails for want of time, and blames no database."""
     deadline = time.monotonic() + seconds
     with pytest.raises(RecordsUnavailable) as raised:
@@ -304,7 +273,7 @@ def assert_out_of_time(opened: engine.Database, seconds: float) -> None:
     assert not isinstance(raised.value, DatabaseUnavailable)
 
 
-def test_connection_that_is_known_late_is_cut() -> None:
+def test_connection_that_is_known_late_is_cut():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.settimeout(5)
@@ -317,13 +286,11 @@ def test_connection_that_is_known_late_is_cut() -> None:
         guard.join()
 
 
-def test_process_without_threads_recovers(
-    sqlite: Database, pass_time: Passes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_without_threads_recovers(sqlite, pass_time, monkeypatch):
     sqlite.insert_instances([("a", *ACTIVE)])
     records = source(connection=sqlite.url)
 
-    def start(_: threading.Thread) -> None:
+    def start(_):
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
@@ -334,12 +301,12 @@ def test_process_without_threads_recovers(
 
 
 @both_servers
-def test_fork_while_threads_look_up(served: Served) -> None:
+def test_fork_while_threads_look_up(served):
     """Some forks copy a lock that is held, and connections in use."""
     records = source(connection=served.database.url, timeout=5)
     ended = threading.Event()
 
-    def look_up() -> bool:
+    def look_up():
         found = []
         while not ended.is_set():
             found.append(is_readable(records))
@@ -355,7 +322,7 @@ def test_fork_while_threads_look_up(served: Served) -> None:
         assert all(parent.result() for parent in parents)
 
 
-def forked(records: RecordSource) -> int:
+def forked(records):
     """Return the exit status of a child process: 0 if it reads states."""
     child = os.fork()
     if child == 0:  # pragma: no cover - in the child, which is not measured

@@ -40,24 +40,24 @@ ADMIN = {**READER, "HTTP_X_ROLES": "reader,admin"}
 
 
 @pytest.fixture(autouse=True)
-def _reload_on_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def _reload_on_every_request(monkeypatch):
     monkeypatch.setattr(policy, "RELOAD_INTERVAL", 0)
 
 
 class Site:
     """A service with its own configuration and policy."""
 
-    def __init__(self, directory: Path, connection: str) -> None:
+    def __init__(self, directory, connection):
         self.directory = directory
         self.requests: list[dict[str, Any]] = []
         self._connection = connection
         self._mtime = int(time.time())
         self.configure("")
 
-    def configure(self, text: str) -> None:
+    def configure(self, text):
         (self.directory / "nova.conf").write_text(text)
 
-    def write(self, text: str, name: str = "policy.yaml") -> None:
+    def write(self, text, name="policy.yaml"):
         """Replace a policy file; oslo.policy compares its mtime."""
         new = self.directory / "new"
         new.write_text(text)
@@ -65,10 +65,10 @@ class Site:
         os.utime(new, (self._mtime, self._mtime))
         new.replace(self.directory / name)
 
-    def rule(self, check: str, **others: str) -> None:
+    def rule(self, check, **others):
         self.write(json.dumps({RULE: check, **others}))
 
-    def client(self, body: bytes = LIST, **options: Any) -> Client:
+    def client(self, body=LIST, **options):
         options = {
             "oslo_config_project": "nova-ext-sts-tests",
             "oslo_config_file": str(self.directory / "nova.conf"),
@@ -80,28 +80,26 @@ class Site:
 
 
 @pytest.fixture
-def site(connection: str, tmp_path: Path) -> Site:
+def site(connection, tmp_path):
     directory = tmp_path / ".nova"
     directory.mkdir()
     return Site(directory, connection)
 
 
-def sees(client: Client, **environ: Any) -> bool:
+def sees(client, **environ):
     return STATES in client.get("/v2.1/servers", **environ).body
 
 
 def test_everybody_gets_states_without_configuration_files(
-    connection: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    connection, monkeypatch
+):
     monkeypatch.setattr(cfg, "CONF", cfg.ConfigOpts())
     extended = filter_factory({}, connection=connection)
     assert sees(Client(extended(answering(LIST))))
 
 
 @pytest.mark.parametrize("body", [LIST, b'{"servers": '])
-def test_denied_request_passes_unchanged_without_a_lookup(
-    site: Site, body: bytes
-) -> None:
+def test_denied_request_passes_unchanged_without_a_lookup(site, body):
     site.rule("!")
     client = site.client(
         body, connection="sqlite:////no/such/file", on_error="fail"
@@ -113,7 +111,7 @@ def test_denied_request_passes_unchanged_without_a_lookup(
         assert site.requests[-1]["HTTP_IF_NONE_MATCH"] == "x"
 
 
-def test_denied_caller_gets_the_extensions_entry(site: Site) -> None:
+def test_denied_caller_gets_the_extensions_entry(site):
     site.rule("!")
     response = site.client(b'{"extensions": []}').get("/v2.1/extensions")
     assert b'"OS-EXT-STS"' in response.body
@@ -141,8 +139,8 @@ UNCONFIRMED: list[dict[str, Any]] = [
     ],
 )
 def test_rule_is_checked_with_the_callers_credentials(
-    site: Site, check: str, admin: bool, reader: bool, others: bool
-) -> None:
+    site, check, admin, reader, others
+):
     site.rule(check)
     client = site.client()
     assert sees(client, **CONFIRMED, **ADMIN) is admin
@@ -151,13 +149,13 @@ def test_rule_is_checked_with_the_callers_credentials(
         assert sees(client, **claimed) is others
 
 
-def test_caller_without_a_project_owns_nothing(site: Site) -> None:
+def test_caller_without_a_project_owns_nothing(site):
     site.rule("project_id:%(project_id)s")
     caller = {**CONFIRMED, "HTTP_X_USER_ID": "u", "HTTP_X_ROLES": "reader"}
     assert not sees(site.client(), **caller)
 
 
-def test_nova_context_takes_precedence_over_headers(site: Site) -> None:
+def test_nova_context_takes_precedence_over_headers(site):
     context = RequestContext(
         user_id="u", project_id="p", roles=["reader"], overwrite=False
     )
@@ -169,14 +167,14 @@ def test_nova_context_takes_precedence_over_headers(site: Site) -> None:
     assert sees(client, **environ)
 
 
-def test_check_keeps_the_context_of_the_thread(site: Site) -> None:
+def test_check_keeps_the_context_of_the_thread(site):
     site.rule("role:reader")
     before = oslo_context.get_current()
     assert sees(site.client(), **CONFIRMED, **READER)
     assert oslo_context.get_current() is before
 
 
-def test_policy_file_can_redefine_the_base_rules(site: Site) -> None:
+def test_policy_file_can_redefine_the_base_rules(site):
     site.rule("is_admin:True", context_is_admin="role:reader")
     assert sees(site.client(), **CONFIRMED, **READER)
 
@@ -189,9 +187,7 @@ def test_policy_file_can_redefine_the_base_rules(site: Site) -> None:
         ("rules.yaml", "[oslo_policy]\npolicy_file = rules.yaml\n"),
     ],
 )
-def test_changed_policy_is_loaded(
-    site: Site, name: str, configuration: str
-) -> None:
+def test_changed_policy_is_loaded(site, name, configuration):
     site.configure(configuration)
     (site.directory / "policy.d").mkdir()
     client = site.client()
@@ -201,9 +197,7 @@ def test_changed_policy_is_loaded(
         assert sees(client) is seen
 
 
-def test_removed_policy_file_is_loaded_when_it_returns(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_removed_policy_file_is_loaded_when_it_returns(site, caplog):
     site.rule("!")
     client = site.client()
     assert not sees(client)
@@ -216,9 +210,7 @@ def test_removed_policy_file_is_loaded_when_it_returns(
     assert "not found" not in caplog.text
 
 
-def test_policy_is_not_reloaded_within_the_interval(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_policy_is_not_reloaded_within_the_interval(site, monkeypatch):
     client = site.client()
     site.rule("!")
     for interval, seen in ((3600, True), (0, False)):
@@ -226,7 +218,7 @@ def test_policy_is_not_reloaded_within_the_interval(
         assert sees(client) is seen
 
 
-def test_former_rules_are_used_while_another_thread_loads(site: Site) -> None:
+def test_former_rules_are_used_while_another_thread_loads(site):
     site.rule("role:reader")
     (site.directory / "policy.d").mkdir()
     site.write(json.dumps({RULE: "!"}), "policy.d/1.yaml")
@@ -253,9 +245,7 @@ def test_former_rules_are_used_while_another_thread_loads(site: Site) -> None:
     ("fault", "keyword"),
     [("invalid file", "loaded"), ("invalid context", "AttributeError")],
 )
-def test_error_denies_and_is_logged_once(
-    site: Site, caplog: pytest.LogCaptureFixture, fault: str, keyword: str
-) -> None:
+def test_error_denies_and_is_logged_once(site, caplog, fault, keyword):
     site.rule("not role:x")
     client = site.client()
     for number in (1, 2):
@@ -277,8 +267,8 @@ def test_error_denies_and_is_logged_once(
         assert sees(client)
 
 
-def test_tools_of_oslo_policy_know_the_rule(site: Site) -> None:
-    def run(tool: str) -> tuple[int, str]:
+def test_tools_of_oslo_policy_know_the_rule(site):
+    def run(tool):
         command = Path(sysconfig.get_path("scripts"), f"oslopolicy-{tool}")
         done = subprocess.run(
             [command, "--namespace", "nova-ext-sts"],

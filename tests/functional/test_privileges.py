@@ -1,19 +1,12 @@
 """The database user of the documentation can read states and nothing else."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import sqlalchemy as sa
 
 from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.states import States
-from tests.support.cells import Cells, source
-from tests.support.databases import SERVERS, Database
-
-if TYPE_CHECKING:
-    from tests.support.readers import Reader
+from tests.support.cells import source
+from tests.support.databases import SERVERS
 
 ACTIVE = States("active", None, 1)
 
@@ -30,9 +23,7 @@ pytestmark = pytest.mark.parametrize("system", SERVERS)
         "SELECT instance_uuid FROM instance_mappings",
     ],
 )
-def test_user_can_only_read_states(
-    reader: Reader, database: Database, statement: str
-) -> None:
+def test_user_can_only_read_states(reader, database, statement):
     database.insert_instances([("a", *ACTIVE)])
     reader.may_read(database, "instances")
     url = reader.url(database)
@@ -45,9 +36,7 @@ def test_user_can_only_read_states(
         connection.execute(sa.text(statement))
 
 
-def test_cell_connection_replaces_the_column_of_urls(
-    reader: Reader, cells: Cells
-) -> None:
+def test_cell_connection_replaces_the_column_of_urls(reader, cells):
     cells.cells["cell1"].insert_instances([("a", *ACTIVE)])
     for server, cell in (("a", 2), ("b", 1), ("c", None)):
         cells.add(server, cell)

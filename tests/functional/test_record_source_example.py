@@ -1,7 +1,5 @@
 """The example in the documentation of record sources, word for word."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -9,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -18,16 +15,13 @@ from nova_ext_sts.records import NAMESPACE
 from tests.support.applications import answering, filtered
 from tests.support.distributions import installed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 EXAMPLE = Path(__file__).parents[2] / "doc/source/contributor/redis_records"
 #: Not the one that the example's own tests use.
 URL = "redis://127.0.0.1:6379/14"
 
 
 @pytest.fixture
-def server() -> Iterator[redis.Redis]:
+def server():
     """A real Redis, which is skipped or required as the databases are."""
     with redis.Redis.from_url(URL) as server:
         try:
@@ -41,15 +35,13 @@ def server() -> Iterator[redis.Redis]:
 
 
 @pytest.mark.usefixtures("server")
-def test_example_keeps_the_contract() -> None:
+def test_example_keeps_the_contract():
     run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "."]
     done = subprocess.run(run, cwd=EXAMPLE, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode()
 
 
-def test_example_is_a_record_source(
-    server: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_example_is_a_record_source(server, tmp_path, monkeypatch):
     section = f'[project.entry-points."{NAMESPACE}"]'
     _, _, rest = (EXAMPLE / "pyproject.toml").read_text().partition(section)
     match = re.match(r'\n(\w+) = "(\S+)"\n', rest)

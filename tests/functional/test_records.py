@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -14,13 +13,10 @@ from tests.support.applications import answering, filtered
 from tests.support.cells import source
 from tests.support.databases import Database, statements
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 ACTIVE = States("active", None, 1)
 
 
-def test_states_are_the_records_verbatim(database: Database) -> None:
+def test_states_are_the_records_verbatim(database):
     values = ["active", "Active", "active ", " active", "", "é☃" * 127]
     values += ['"', "\\", "\\n", "'", ",", "],[", "NULL", "null"]
     values += ["\U0001f600", "\U0010ffff"]
@@ -38,7 +34,7 @@ def test_states_are_the_records_verbatim(database: Database) -> None:
     }
 
 
-def test_long_page_is_one_statement(database: Database) -> None:
+def test_long_page_is_one_statement(database):
     ids = [f"{number:036}" for number in range(10_000)]
     database.insert_instances((server, *ACTIVE) for server in ids)
     records = source(connection=database.url)
@@ -53,9 +49,7 @@ def test_long_page_is_one_statement(database: Database) -> None:
     "server_id",
     ["'", '"', "\\", "%", "%s", "a' OR '1'='1", "\\' OR 1=1 -- ", "{}"],
 )
-def test_ids_are_never_sql(
-    database: Database, server_id: str, mode: str
-) -> None:
+def test_ids_are_never_sql(database, server_id, mode):
     if mode and not database.url.startswith("mysql"):
         return  # It is MySQL's mode.
     database.insert_instances([("a", *ACTIVE), (server_id, "paused", None, 3)])
@@ -65,7 +59,7 @@ def test_ids_are_never_sql(
     }
 
 
-def test_odd_ids_have_their_own_states_or_none(database: Database) -> None:
+def test_odd_ids_have_their_own_states_or_none(database):
     upper = "0F3A8C1E-5B7D-4E2A-9C6F-1A2B3C4D5E6F"
     database.insert_instances(
         (server, *ACTIVE) for server in ("abc", upper, "no uuid")
@@ -89,9 +83,7 @@ def test_odd_ids_have_their_own_states_or_none(database: Database) -> None:
         ("x", "?cache=private&uri=true"),
     ],
 )
-def test_sqlite_file_is_opened_as_the_url_says(
-    tmp_path: Path, name: str, parameters: str
-) -> None:
+def test_sqlite_file_is_opened_as_the_url_says(tmp_path, name, parameters):
     url = sa.engine.URL.create("sqlite", database=str(tmp_path / name))
     Database(url).insert_instances([("a", *ACTIVE)])
     connection = url.render_as_string()
@@ -109,9 +101,7 @@ def test_sqlite_file_is_opened_as_the_url_says(
         ("sqlite://", "no such table: instances"),
     ],
 )
-def test_sqlite_file_is_never_made(
-    tmp_path: Path, url: str, reason: str
-) -> None:
+def test_sqlite_file_is_never_made(tmp_path, url, reason):
     with pytest.raises(RecordsUnavailable, match=reason):
         source(connection=url.format(tmp_path)).lookup(["a"])
     assert list(tmp_path.iterdir()) == []

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from nova_ext_sts.records import Records
 from nova_ext_sts.states import States
-from tests.support.applications import JSON, Response, answering, filtered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.cells import Cells
+from tests.support.applications import JSON, answering, filtered
 
 LIST = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}'
 
 
-def description(response: Response) -> str:
+def description(response):
     """Return the description in the last header, Server-Timing."""
     name, value = response.headers[-1]
     assert name == "Server-Timing"
@@ -30,7 +25,7 @@ def description(response: Response) -> str:
 
 
 @pytest.fixture
-def messages(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+def messages(caplog):
     caplog.set_level(logging.DEBUG)
     return lambda: [
         record.getMessage()
@@ -40,9 +35,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 
 
 @pytest.mark.parametrize("system", ["sqlite"])
-def test_cells_that_are_queried_are_counted(
-    cells: Cells, messages: Callable[[], list[str]]
-) -> None:
+def test_cells_that_are_queried_are_counted(cells, messages):
     for server, cell in [("a", 1), ("b", 2), ("c", None)]:
         cells.add(server, cell)
     cells.add_request("c", '{"nova_object.data": {}}')
@@ -68,9 +61,7 @@ def test_cells_that_are_queried_are_counted(
     )
 
 
-def test_only_extended_responses_are_reported(
-    connection: str, messages: Callable[[], list[str]]
-) -> None:
+def test_only_extended_responses_are_reported(connection, messages):
     own = ("Server-Timing", "app;dur=1")
     body = b'{"servers": [{"id": "b"}]}'
     options: dict[str, Any] = {
@@ -92,9 +83,7 @@ def test_only_extended_responses_are_reported(
     ("cells", "expected"),
     [(3, "3 servers, 3 cells"), ("x\r\nSet-Cookie: a=b", "3 servers")],
 )
-def test_plugin_can_count_its_cells(
-    plugin: Callable[..., None], cells: Any, expected: str
-) -> None:
+def test_plugin_can_count_its_cells(plugin, cells, expected):
     records = Records(a=States("active", None, 1))
     records.cells = cells
     plugin(lambda ids: records)

@@ -1,9 +1,5 @@
 """Libraries that are older than what the package requires."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from oslo_upgradecheck.upgradecheck import Code
 
@@ -13,24 +9,21 @@ from tests.support.applications import answering
 from tests.support.checks import upgrade_check
 from tests.support.distributions import installed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.fixture
-def old_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def old_library(tmp_path, monkeypatch):
     """Install SQLAlchemy 1, as far as metadata can tell."""
     installed("SQLAlchemy", tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("old_library")
-def test_filter_is_not_loaded() -> None:
+def test_filter_is_not_loaded():
     with pytest.raises(ConfigurationError, match=r"SQLAlchemy 1 .*>=1\.4\.51"):
         filter_factory({}, connection="sqlite://")(answering(b""))
 
 
 @pytest.mark.usefixtures("old_library")
-def test_upgrade_check_fails(tmp_path: Path) -> None:
+def test_upgrade_check_fails(tmp_path):
     checks = upgrade_check(tmp_path, connection="sqlite://")
     assert checks["Configuration"].result == Code.FAILURE
     assert "SQLAlchemy 1 " in checks["Configuration"].details

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pprint
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,9 +15,6 @@ from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
 from tests.support.cells import Cells, source
 from tests.support.databases import PSYCOPG
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: In each password, however it is written.
 MARK = "Hush"
@@ -48,7 +45,7 @@ URLS = {
 }
 
 
-def objects(start: object) -> list[object]:
+def objects(start):
     """Return all objects of this package that an object holds."""
     found: list[object] = []
     todo = [start]
@@ -71,13 +68,7 @@ def objects(start: object) -> list[object]:
 @pytest.mark.parametrize(
     "option", ["connection", "api_connection", "cell_connection", "mapping"]
 )
-def test_no_password_is_told(
-    option: str,
-    url: str,
-    password: str,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_no_password_is_told(option, url, password, tmp_path, caplog):
     url = url.format(
         user=MARK if password == MARK else "nobody", password=password
     )
@@ -124,9 +115,7 @@ def test_no_password_is_told(
         f"postgresql+{PSYCOPG}://u:a@127.0.0.1:5432",
     ],
 )
-def test_password_of_one_letter_is_not_told_by_what_is_hidden(
-    server: str,
-) -> None:
+def test_password_of_one_letter_is_not_told_by_what_is_hidden(server):
     with pytest.raises(RecordsUnavailable) as raised:
         source(connection=f"{server}/x", timeout=2).lookup(["a"])
     # Not "***ccess denied".
@@ -142,7 +131,7 @@ def test_password_of_one_letter_is_not_told_by_what_is_hidden(
         f"postgresql+{PSYCOPG}://u@h/x?password=Hush1",
     ],
 )
-def test_password_in_an_error_is_masked(url: str) -> None:
+def test_password_in_an_error_is_masked(url):
     parsed = urls.url_of(settings.Database(name="x", url=url))
     error = ValueError("no entry for 'Hush1'\nbut")
     assert systems.reason_of(error, parsed) == "no entry for '***'"

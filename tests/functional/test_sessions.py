@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -30,17 +30,11 @@ from tests.support.lookups import (
     wait_until,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 ACTIVE = States("active", None, 1)
 
 
 @pytest.fixture(params=SERVERS)
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[Database]:
+def database(request, tmp_path):
     """A database with the server ``a``, on each database server in turn."""
     with made(request.param, tmp_path) as database:
         database.insert_instances([("a", *ACTIVE)])
@@ -48,18 +42,18 @@ def database(
 
 
 @pytest.fixture
-def mariadb(tmp_path: Path) -> Iterator[Database]:
+def mariadb(tmp_path):
     with made("mysql", tmp_path) as database:
         yield database
 
 
-def opened(database: Database, **options: Any) -> engine.Database:
+def opened(database, **options):
     return engine.Database(
         settings.Database(name="x", url=database.url, **options)
     )
 
 
-def value_of(opened: engine.Database, value: str) -> list[Any]:
+def value_of(opened, value):
     """Return the rows of an expression on the filter's own connection."""
     query = opened.query(Select("(SELECT 1) AS one", (value,)))
     return [tuple(row) for row in query.rows()]
@@ -91,7 +85,7 @@ SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("system", SESSIONS)
-def test_session_has_its_settings(system: str, tmp_path: Path) -> None:
+def test_session_has_its_settings(system, tmp_path):
     options, expected = SESSIONS[system]
     with made(system, tmp_path) as database:
         records = opened(database, timeout=2.0, **options)
@@ -99,7 +93,7 @@ def test_session_has_its_settings(system: str, tmp_path: Path) -> None:
     assert found == [tuple(expected.values())]
 
 
-def test_lookup_waits_for_no_lock_and_leaves_none(database: Database) -> None:
+def test_lookup_waits_for_no_lock_and_leaves_none(database):
     records = source(connection=database.url, timeout=2)
     with database.connect() as connection:
         connection.execute(
@@ -128,8 +122,8 @@ def test_lookup_waits_for_no_lock_and_leaves_none(database: Database) -> None:
     ("recycle", "is_same"), [(3600, True), (0, False), (-1, True)]
 )
 def test_connections_are_made_anew_after_their_time(
-    database: Database, recycle: int, is_same: bool
-) -> None:
+    database, recycle, is_same
+):
     this = {"mysql": "CONNECTION_ID()", "postgresql": "pg_backend_pid()"}
     name = this[system_of(database)]
     records = opened(database, recycle=recycle)
@@ -138,7 +132,7 @@ def test_connections_are_made_anew_after_their_time(
     assert (value_of(records, name) == first) is is_same
 
 
-def test_time_out_in_the_url_wins(mariadb: Database) -> None:
+def test_time_out_in_the_url_wins(mariadb):
     slow = "SLEEP(1.5)"
     assert value_of(opened(mariadb), slow) == [(0,)]
     mariadb.url += "?read_timeout=1"
@@ -146,7 +140,7 @@ def test_time_out_in_the_url_wins(mariadb: Database) -> None:
         value_of(opened(mariadb), slow)
 
 
-def test_lookup_is_one_round_trip(mariadb: Database) -> None:
+def test_lookup_is_one_round_trip(mariadb):
     records = opened(mariadb, max_connections=1)
     status = Select(
         "information_schema.session_status",
@@ -163,9 +157,7 @@ def test_lookup_is_one_round_trip(mariadb: Database) -> None:
 
 
 @pytest.mark.parametrize("select", [INSTANCES, MAPPINGS])
-def test_page_is_read_by_the_unique_key(
-    database: Database, select: Select
-) -> None:
+def test_page_is_read_by_the_unique_key(database, select):
     ids = [f"{number:036}" for number in range(10_000)]
     database.insert_instances((server, *ACTIVE) for server in ids)
     database.insert(
@@ -191,14 +183,14 @@ def test_page_is_read_by_the_unique_key(
         assert index in str(rows.all()).replace(" using ", " on ")
 
 
-def test_dead_connection_is_replaced(database: Database) -> None:
+def test_dead_connection_is_replaced(database):
     records = source(connection=database.url)
     for _ in range(3):
         assert records.lookup(["a"]) == {"a": ACTIVE}
         end_connections(database)
 
 
-def test_changed_column_loses_no_states(database: Database) -> None:
+def test_changed_column_loses_no_states(database):
     records = source(connection=database.url, max_connections=1)
     # Often enough for psycopg to prepare a statement, if it did.
     for _ in range(8):
@@ -212,9 +204,7 @@ def test_changed_column_loses_no_states(database: Database) -> None:
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_database_is_shared_by_filters_and_closed_by_the_last(
-    database: Database,
-) -> None:
+def test_database_is_shared_by_filters_and_closed_by_the_last(database):
     sources = [
         source(connection=database.url, max_connections=1) for _ in range(2)
     ]
@@ -227,7 +217,7 @@ def test_database_is_shared_by_filters_and_closed_by_the_last(
     wait_until(lambda: not connections_of(database))
 
 
-def test_database_in_sql_ascii_is_read(tmp_path: Path) -> None:
+def test_database_in_sql_ascii_is_read(tmp_path):
     with made("postgresql", tmp_path) as other:
         server = sa.create_engine(
             other.url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"

@@ -1,13 +1,10 @@
 """The command ``nova-ext-sts-status upgrade check``."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from oslo_config import cfg
@@ -16,15 +13,8 @@ from oslo_upgradecheck.upgradecheck import Code
 from nova_ext_sts.cmd import status
 from nova_ext_sts.policy import RULE
 from tests.functional.conftest import raising
-from tests.support.checks import TITLES, Check, run
+from tests.support.checks import TITLES, run
 from tests.support.databases import PSYCOPG, SERVERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.cells import Cells
-    from tests.support.databases import Database
-    from tests.support.readers import Reader
 
 SUCCESS, WARNING, FAILURE = Code
 
@@ -50,23 +40,23 @@ USUAL = PASTE.format("faultwrap sts api")
 class Site:
     """A site's configuration."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory):
         self.directory = directory
         self.file = directory / "site.conf"
         self.paste = directory / "api-paste.ini"
         self.paste.write_text(USUAL)
 
-    def configure(self, *lines: str) -> None:
+    def configure(self, *lines):
         """Write the configuration file, from [extended_status] on."""
         text = "\n".join(["[extended_status]", *lines, ""])
         self.file.write_text(text.replace("$", "$$"))
 
-    def check(self, *arguments: object) -> tuple[int, dict[str, Check]]:
+    def check(self, *arguments):
         if self.file.exists():
             arguments = ("--config-file", self.file, *arguments)
         return run(*arguments)
 
-    def expect(self, title: str, result: Code, *keywords: str) -> str:
+    def expect(self, title, result, *keywords):
         """Run the command; return the details of one check."""
         check = self.check()[1][title]
         assert check.result == result, check
@@ -76,13 +66,13 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path):
     directory = tmp_path / "etc"
     directory.mkdir()
     return Site(directory)
 
 
-def test_default_site_has_no_warning(site: Site, cells: Cells) -> None:
+def test_default_site_has_no_warning(site, cells):
     site.configure("[api_database]", f"connection = {cells.api.url}")
     code, checks = site.check()
     assert code == SUCCESS, checks
@@ -96,8 +86,8 @@ def test_default_site_has_no_warning(site: Site, cells: Cells) -> None:
 
 @pytest.mark.parametrize("system", SERVERS)
 def test_missing_privilege_is_a_failure_that_names_the_columns(
-    site: Site, reader: Reader, new_database: Callable[[], Database]
-) -> None:
+    site, reader, new_database
+):
     database = new_database()
     site.configure(f"connection = {reader.url(database)}")
     reader.may_read(database, "instances")
@@ -117,14 +107,14 @@ def test_missing_privilege_is_a_failure_that_names_the_columns(
 
 @pytest.mark.parametrize("system", SERVERS)
 def test_cell_connection_is_an_alternative_to_the_column_of_urls(
-    site: Site, reader: Reader, cells: Cells
-) -> None:
+    site, reader, cells
+):
     reader.may_read(cells.api, "api")
     site.configure(f"api_connection = {reader.url(cells.api)}")
     site.expect("Databases", FAILURE, "connection)", "set cell_connection")
 
 
-def test_missing_column_is_a_failure(site: Site, database: Database) -> None:
+def test_missing_column_is_a_failure(site, database):
     site.configure(f"connection = {database.url}")
     database.execute("ALTER TABLE instances DROP COLUMN power_state")
     details = site.expect("Databases", FAILURE, "nova-manage", "power_state")
@@ -141,16 +131,14 @@ def test_missing_column_is_a_failure(site: Site, database: Database) -> None:
     ],
 )
 def test_database_that_cannot_be_connected_to_names_the_option(
-    site: Site, option: str, url: str
-) -> None:
+    site, option, url
+):
     site.configure(f"{option} = {url}")
     site.expect("Databases", FAILURE, f"URL (option {option})")
 
 
 @pytest.mark.parametrize("system", SERVERS)
-def test_reachable_server_is_not_a_fault_of_the_url(
-    site: Site, database: Database
-) -> None:
+def test_reachable_server_is_not_a_fault_of_the_url(site, database):
     # There is no such user, or no such database.
     url = database.url.replace("root@", "nobody:s3cret@")
     site.configure(f"connection = {url}x")
@@ -158,9 +146,7 @@ def test_reachable_server_is_not_a_fault_of_the_url(
 
 
 @pytest.mark.parametrize("system", ["sqlite"])
-def test_each_cell_that_cannot_be_read_is_a_failure(
-    site: Site, cells: Cells
-) -> None:
+def test_each_cell_that_cannot_be_read_is_a_failure(site, cells):
     cells.add_cell(3, "down", "sqlite:////no/such/file")
     cells.add_cell(4, "odd\n", "{scheme}://{port}:s3cret@x/y")
     site.configure(
@@ -180,16 +166,14 @@ def test_each_cell_that_cannot_be_read_is_a_failure(
         ("connection = mysql+pymysql://u:s3cret@h:x/x", "(connection)"),
     ],
 )
-def test_invalid_option_is_a_failure(
-    site: Site, option: str, keyword: str
-) -> None:
+def test_invalid_option_is_a_failure(site, option, keyword):
     site.configure(option)
     site.expect("Configuration", FAILURE, keyword)
     site.expect("Databases", WARNING, "Not checked")
     site.expect("Cells", WARNING, "Not checked")
 
 
-def test_unknown_option_has_a_suggestion(site: Site, sqlite: Database) -> None:
+def test_unknown_option_has_a_suggestion(site, sqlite):
     more = site.directory / "conf.d" / "more.conf"
     more.parent.mkdir()
     more.write_text("[extended_status]\nzzz = 1\ntimeot = 2\n")
@@ -201,9 +185,7 @@ def test_unknown_option_has_a_suggestion(site: Site, sqlite: Database) -> None:
         assert keyword in details
 
 
-def test_options_in_the_filters_section_apply(
-    site: Site, sqlite: Database
-) -> None:
+def test_options_in_the_filters_section_apply(site, sqlite):
     other = site.directory / "other.conf"
     other.write_text(f"[extended_status]\nconnection = {sqlite.url}\nzz = 1")
     site.paste.write_text(
@@ -228,9 +210,7 @@ def test_options_in_the_filters_section_apply(
         ("paste.filter_factory = nova_ext_sts:factry", "filter_factory"),
     ],
 )
-def test_invalid_filter_section_is_a_failure(
-    site: Site, section: str, keyword: str
-) -> None:
+def test_invalid_filter_section_is_a_failure(site, section, keyword):
     site.paste.write_text(USUAL.replace(FILTER, section))
     site.configure("connection = sqlite://")
     site.expect("Configuration", FAILURE, "[filter:sts]: ", keyword)
@@ -247,9 +227,7 @@ def test_invalid_filter_section_is_a_failure(
         (None, "No such file"),
     ],
 )
-def test_unreadable_paste_file_is_a_failure(
-    site: Site, sqlite: Database, text: bytes | None, keyword: str
-) -> None:
+def test_unreadable_paste_file_is_a_failure(site, sqlite, text, keyword):
     if text is None:
         site.paste.unlink()
     else:
@@ -278,9 +256,7 @@ def test_unreadable_paste_file_is_a_failure(
         (f"{USUAL}[pipeline:p]\npipeline = api\n", WARNING, "p] lacks"),
     ],
 )
-def test_pipelines_are_checked(
-    site: Site, sqlite: Database, paste: str, result: Code, keyword: str
-) -> None:
+def test_pipelines_are_checked(site, sqlite, paste, result, keyword):
     site.paste.write_text(paste)
     site.configure(f"connection = {sqlite.url}")
     site.expect("Pipeline", result, keyword)
@@ -297,9 +273,7 @@ def test_pipelines_are_checked(
         ({"os_compute_api:os-extended-volumes": "!"}, SUCCESS, "everybody"),
     ],
 )
-def test_policy_is_checked(
-    site: Site, rules: dict[str, str], result: Code, keyword: str
-) -> None:
+def test_policy_is_checked(site, rules, result, keyword):
     site.configure()
     (site.directory / "policy.yaml").write_text(json.dumps(rules))
     site.expect("Policy", result, keyword)
@@ -312,21 +286,13 @@ def test_policy_is_checked(
         (raising(OSError("s3cret")), WARNING, "Not checked: OSError"),
     ],
 )
-def test_plugin_is_checked(
-    site: Site,
-    plugin: Callable[..., None],
-    init: Callable[..., None],
-    result: Code,
-    keyword: str,
-) -> None:
+def test_plugin_is_checked(site, plugin, init, result, keyword):
     plugin(lambda ids: {}, init)
     site.configure("record_source = plugin")
     site.expect("Databases", result, keyword)
 
 
-def test_missing_files_have_their_option_named(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_files_have_their_option_named(site, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     site.expect("Configuration", FAILURE, "--config-file")
     site.expect("Pipeline", WARNING, "--paste-file")
@@ -341,11 +307,8 @@ def test_missing_files_have_their_option_named(
     ],
 )
 def test_unreadable_configuration_ends_the_command(
-    site: Site,
-    capsys: pytest.CaptureFixture[str],
-    text: bytes | None,
-    keyword: str,
-) -> None:
+    site, capsys, text, keyword
+):
     if text is not None:
         site.file.write_bytes(text)
     arguments = ["--config-file", str(site.file), "upgrade", "check"]
@@ -356,9 +319,7 @@ def test_unreadable_configuration_ends_the_command(
     assert "s3cret" not in err
 
 
-def test_command_reads_novas_configuration_by_default(
-    tmp_path: Path, sqlite: Database
-) -> None:
+def test_command_reads_novas_configuration_by_default(tmp_path, sqlite):
     home = tmp_path / "Z\u00fcrich"
     (home / ".nova").mkdir(parents=True)
     (home / ".nova" / "nova.conf").write_text(

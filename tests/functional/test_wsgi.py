@@ -6,17 +6,12 @@ The hostile suite tests all combinations.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from nova_ext_sts import filter_factory
 from tests.support.applications import JSON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from _typeshed.wsgi import WSGIApplication
 
 BODY = b'{"server": {"id": "a"}}'
 EXTENDED = (
@@ -31,23 +26,18 @@ EXTENDED_HEAD = ("200 OK", [JSON, ("Content-Length", str(len(EXTENDED)))])
 class Source:
     """An iterable that counts calls of ``close()``."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks):
         self._chunks = iter(chunks)
         self.closed = 0
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self):
         return self._chunks
 
-    def close(self) -> None:
+    def close(self):
         self.closed += 1
 
 
-def serve(
-    application: WSGIApplication,
-    connection: str,
-    error: BaseException | None = None,
-    **options: Any,
-) -> list[Any]:
+def serve(application, connection, error=None, **options):
     """Serve a request; return heads, chunks of the body and errors.
 
     The application's iterable must be closed once.
@@ -57,11 +47,11 @@ def serve(
     sources: list[Source] = []
     events: list[Any] = []
 
-    def observed(environ: Any, start_response: Any) -> Iterable[bytes]:
+    def observed(environ, start_response):
         sources.append(Source(application(environ, start_response)))
         return sources[0]
 
-    def start_response(*head: Any) -> Any:
+    def start_response(*head):
         if error:
             raise error
         events.append(head[:2])
@@ -82,7 +72,7 @@ def serve(
     return events
 
 
-def reused_buffer() -> Iterator[Any]:
+def reused_buffer():
     """Yield the body in one buffer, which each chunk overwrites."""
     buffer = bytearray(5)
     for start in range(0, len(BODY), 5):
@@ -91,25 +81,25 @@ def reused_buffer() -> Iterator[Any]:
         yield memoryview(buffer)[: len(chunk)]
 
 
-def in_one_buffer(environ: Any, start_response: Any) -> Iterable[bytes]:
+def in_one_buffer(environ, start_response):
     start_response(*HEAD)
     return reused_buffer()
 
 
-def late(environ: Any, start_response: Any) -> Iterable[bytes]:
+def late(environ, start_response):
     yield b""
     start_response(*HEAD)
     yield from reused_buffer()
 
 
-def writing(environ: Any, start_response: Any) -> Iterable[bytes]:
+def writing(environ, start_response):
     write = start_response(*HEAD)
     write(BODY[:5])
     write(BODY[5:9])
     return [BODY[9:]]
 
 
-def starting_again(environ: Any, start_response: Any) -> Iterable[bytes]:
+def starting_again(environ, start_response):
     start_response("500 Internal Server Error", [])
     try:
         raise ValueError
@@ -118,32 +108,32 @@ def starting_again(environ: Any, start_response: Any) -> Iterable[bytes]:
     return [BODY]
 
 
-def in_text(environ: Any, start_response: Any) -> Iterable[bytes]:
+def in_text(environ, start_response):
     start_response(*TEXT_HEAD)
     return [BODY]
 
 
-def failing(error: BaseException) -> Iterator[bytes]:
+def failing(error):
     yield BODY[:3]
     raise error
 
 
-def raising_in_body(environ: Any, start_response: Any) -> Iterable[bytes]:
+def raising_in_body(environ, start_response):
     start_response(*HEAD)
     return failing(ValueError("x"))
 
 
-def interrupted(environ: Any, start_response: Any) -> Iterable[bytes]:
+def interrupted(environ, start_response):
     start_response(*HEAD)
     return failing(KeyboardInterrupt())
 
 
-def raising_in_late_body(environ: Any, start_response: Any) -> Iterable[bytes]:
+def raising_in_late_body(environ, start_response):
     start_response(*HEAD)
     yield from failing(ValueError("x"))
 
 
-def raising_after_write(environ: Any, start_response: Any) -> Iterable[bytes]:
+def raising_after_write(environ, start_response):
     start_response(*HEAD)(BODY[:3])
     raise ValueError("x")
 
@@ -164,34 +154,28 @@ def raising_after_write(environ: Any, start_response: Any) -> Iterable[bytes]:
         (interrupted, ["KeyboardInterrupt()"]),
     ],
 )
-def test_every_way_to_respond_is_handled(
-    connection: str, application: WSGIApplication, events: list[Any]
-) -> None:
+def test_every_way_to_respond_is_handled(connection, application, events):
     assert serve(application, connection) == events
 
 
 @pytest.mark.parametrize("application", [in_one_buffer, late, writing])
-def test_body_above_the_limit_is_sent_unchanged(
-    connection: str, application: WSGIApplication
-) -> None:
+def test_body_above_the_limit_is_sent_unchanged(connection, application):
     head, *chunks = serve(application, connection, max_body_size=7)
     assert head == HEAD
     assert b"".join(chunks) == BODY
     assert len(chunks) > 1
 
 
-def test_iterable_is_closed_if_the_server_does_not_receive_it(
-    connection: str,
-) -> None:
+def test_iterable_is_closed_if_the_server_does_not_receive_it(connection):
     error = KeyboardInterrupt("server")
     events = serve(in_one_buffer, connection, error)
     assert events == ["KeyboardInterrupt('server')"]
 
 
-def test_complete_body_is_a_list(connection: str) -> None:
+def test_complete_body_is_a_list(connection):
     """Servers derive Content-Length from a list with one element."""
 
-    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+    def application(environ, start_response):
         start_response(*HEAD)
         return iter([b"{", b"}"])
 

@@ -1,17 +1,10 @@
 """Fixed examples, and a database for all of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import hypothesis
 import pytest
 
 from tests.hostile.filtering import INSTANCES
 from tests.support import databases
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # The same examples each time, and nothing remembered of earlier runs.
 hypothesis.settings.register_profile(
@@ -25,7 +18,7 @@ hypothesis.settings.load_profile("hostile")
 
 
 @pytest.fixture(scope="session")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def connection(tmp_path_factory):
     """Give the URL of a database that has a few servers."""
     directory = tmp_path_factory.mktemp("records")
     with databases.made("sqlite", directory) as database:

@@ -16,7 +16,7 @@ from tests.hostile import mutation, oracle_json, oracle_xml, samples
 from tests.hostile.filtering import RECORDS, TYPES, Filtering, asked_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(CORPUS.glob("*/*"))
@@ -51,13 +51,13 @@ SAMPLES = [
 class Judge:
     """Passes bodies through the filter and judges the results."""
 
-    def __init__(self, connection: str) -> None:
+    def __init__(self, connection):
         self._filters = {
             overwrite: Filtering(connection, overwrite=overwrite)
             for overwrite in (False, True)
         }
 
-    def __call__(self, body_format: str, body: bytes, *calls: str) -> None:
+    def __call__(self, body_format, body, *calls):
         for call in calls or ("list", "show"):
             for overwrite, filtering in self._filters.items():
                 result = filtering.body(body, call, TYPES[body_format])
@@ -67,7 +67,7 @@ class Judge:
 
 
 @pytest.fixture(scope="module")
-def judge(connection: str) -> Iterator[Judge]:
+def judge(connection):
     # It fails if anything else than an id is looked up.
     with asked_ids() as ids:
         yield Judge(connection)
@@ -75,22 +75,22 @@ def judge(connection: str) -> Iterator[Judge]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_body_in_the_corpus_comes_out_right(judge: Judge, path: Path) -> None:
+def test_body_in_the_corpus_comes_out_right(judge, path):
     judge(path.parent.name, path.read_bytes())
 
 
 @pytest.mark.parametrize(("body_format", "call", "sample"), SAMPLES)
 def test_body_that_is_cut_short_passes_unchanged(
-    judge: Judge, body_format: str, call: str, sample: bytes
-) -> None:
+    judge, body_format, call, sample
+):
     for end in range(len(sample) + 1):
         judge(body_format, sample[:end], call)
 
 
 @pytest.mark.parametrize(("body_format", "call", "sample"), SAMPLES)
 def test_body_with_one_byte_changed_comes_out_right(
-    judge: Judge, body_format: str, call: str, sample: bytes
-) -> None:
+    judge, body_format, call, sample
+):
     for at, byte in zip(
         range(len(sample)), itertools.cycle(BYTES), strict=False
     ):
@@ -100,9 +100,7 @@ def test_body_with_one_byte_changed_comes_out_right(
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("body_format", FORMATS)
-def test_mutated_body_comes_out_right(
-    judge: Judge, body_format: str, seed: int
-) -> None:
+def test_mutated_body_comes_out_right(judge, body_format, seed):
     generator = random.Random(seed)  # noqa: S311 - the same each time
     parts = FORMATS[body_format]
     for _ in range(MUTATED):
@@ -114,9 +112,7 @@ def test_mutated_body_comes_out_right(
 @given(st.binary(max_size=200))
 @settings(max_examples=500)
 @pytest.mark.parametrize("body_format", FORMATS)
-def test_any_bytes_pass_unchanged(
-    judge: Judge, body_format: str, body: bytes
-) -> None:
+def test_any_bytes_pass_unchanged(judge, body_format, body):
     judge(body_format, body)
 
 
@@ -128,9 +124,7 @@ A = b'{"id": "a"}'
     st.lists(st.sampled_from(mutation.JSON_TOKENS), max_size=5),
 )
 @settings(max_examples=2_000)
-def test_json_members_of_any_kind_come_out_right(
-    judge: Judge, around: list[bytes], within: list[bytes]
-) -> None:
+def test_json_members_of_any_kind_come_out_right(judge, around, within):
     server = b'{"id": "a", "x": %b}' % b"".join(within)
     holders = b'"servers": [%b, %b], "server": %b' % (server, A, server)
     judge("json", b"{%b}" % holders)
@@ -208,9 +202,7 @@ SERVER = b'<server id="a"/>'
     st.lists(st.sampled_from(mutation.XML_TOKENS), max_size=3),
 )
 @settings(max_examples=1_500)
-def test_xml_attributes_of_any_kind_come_out_right(
-    judge: Judge, root: list[bytes], own: list[bytes], within: list[bytes]
-) -> None:
+def test_xml_attributes_of_any_kind_come_out_right(judge, root, own, within):
     body = b'<servers xmlns="%b"%b><server id="a"%b>%b</server>%b</servers>'
     parts = COMPUTE, b"".join(root), b"".join(own), b"".join(within), SERVER
     judge("xml", body % parts, "detail")
@@ -258,8 +250,6 @@ XML = [
 @pytest.mark.parametrize(
     ("body_format", "bodies"), [("json", JSON), ("xml", XML)]
 )
-def test_body_made_by_hand_comes_out_right(
-    judge: Judge, body_format: str, bodies: list[bytes]
-) -> None:
+def test_body_made_by_hand_comes_out_right(judge, body_format, bodies):
     for body in bodies:
         judge(body_format, body)

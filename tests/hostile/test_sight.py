@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -23,18 +23,12 @@ from tests.support import databases
 from tests.support.applications import Client, answering
 from tests.support.cells import Cells
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 FORGED = "x\r\nCRITICAL root forged\x1b[31m\x00\u2028y"
 INJECTED = "a' OR '1'='1"
 
 
 @pytest.mark.parametrize("call", PATHS)
-def test_only_ids_in_the_response_are_looked_up(
-    connection: str, call: str
-) -> None:
+def test_only_ids_in_the_response_are_looked_up(connection, call):
     member = "server" if call == "show" else "servers"
     server = {"id": FIRST, "image": {"id": SECOND}, "host": "b", "name": "a"}
     content: Any = server if call == "show" else [server, {"id": INJECTED}]
@@ -56,9 +50,7 @@ def test_only_ids_in_the_response_are_looked_up(
     ],
 )
 @pytest.mark.parametrize("path", ["/servers/a", f"/v2.1/{SECOND}/servers/b"])
-def test_nothing_of_the_request_is_looked_up(
-    connection: str, path: str, sent: dict[str, Any]
-) -> None:
+def test_nothing_of_the_request_is_looked_up(connection, path, sent):
     application = answering(json.dumps({"server": {"id": FIRST}}).encode())
     client = Client(filter_factory({}, connection=connection)(application))
     with asked_ids() as ids:
@@ -68,9 +60,7 @@ def test_nothing_of_the_request_is_looked_up(
 
 @pytest.mark.parametrize("status", ["404 Not Found", "2000 OK", "200OK"])
 @pytest.mark.parametrize("call", PATHS)
-def test_nothing_is_looked_up_for_other_statuses(
-    connection: str, call: str, status: str
-) -> None:
+def test_nothing_is_looked_up_for_other_statuses(connection, call, status):
     body = b'{"server": {"id": "a"}, "servers": [{"id": "a"}]}'
     application = answering(body, status=status)
     client = Client(filter_factory({}, connection=connection)(application))
@@ -80,7 +70,7 @@ def test_nothing_is_looked_up_for_other_statuses(
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log():
     """Give the text of a log file, and check that no line is forged."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
@@ -104,9 +94,7 @@ def log() -> Iterator[io.StringIO]:
 
 @pytest.mark.parametrize("body_format", TYPES)
 @pytest.mark.usefixtures("log")
-def test_response_forges_no_line_in_the_log(
-    connection: str, body_format: str
-) -> None:
+def test_response_forges_no_line_in_the_log(connection, body_format):
     filtering = Filtering(connection, overwrite=True)
     for body in (
         json.dumps({"server": {"id": FORGED}, FORGED: {}}) + FORGED,
@@ -120,14 +108,14 @@ def test_response_forges_no_line_in_the_log(
 
 
 @pytest.mark.usefixtures("log")
-def test_request_forges_no_line_in_the_log(connection: str) -> None:
+def test_request_forges_no_line_in_the_log(connection):
     client = Client(filter_factory({}, connection=connection)(answering(b"-")))
     forged = {"QUERY_STRING": FORGED, "HTTP_X_FORGED": FORGED}
     client.get(f"/servers/{FORGED}", **forged)
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> Iterator[Cells]:
+def cells(tmp_path):
     with contextlib.ExitStack() as stack:
         yield Cells(
             lambda: stack.enter_context(databases.made("sqlite", tmp_path))
@@ -144,9 +132,7 @@ def cells(tmp_path: Path) -> Iterator[Cells]:
     ],
 )
 @pytest.mark.usefixtures("log")
-def test_build_request_forges_no_line_in_the_log(
-    cells: Cells, request_text: str
-) -> None:
+def test_build_request_forges_no_line_in_the_log(cells, request_text):
     cells.add("a", None)
     cells.add_request("a", request_text)
     cells.source().lookup(["a"])
@@ -167,9 +153,7 @@ def test_build_request_forges_no_line_in_the_log(
     ],
 )
 @pytest.mark.usefixtures("log")
-def test_cell_mapping_forges_no_line_in_the_log(
-    cells: Cells, name: str, url: str
-) -> None:
+def test_cell_mapping_forges_no_line_in_the_log(cells, name, url):
     cells.add_cell(9, name, url)
     cells.add("a", 9)
     body = b'{"server": {"id": "a"}}'

@@ -1,13 +1,10 @@
 """Bodies of any size: what they take in memory and time."""
 
-from __future__ import annotations
-
 import os
 import random
 import resource
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,11 +15,6 @@ from tests.hostile import mutation, samples
 from tests.hostile.filtering import TYPES, Filtering
 from tests.support.applications import JSON, Client, answering
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from _typeshed.wsgi import WSGIApplication
-
 # From Python 3.12 on, if records have been read in threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -31,7 +23,7 @@ BODIES = 100_000
 LIMIT = 4 * MIB
 
 
-def in_child(measure: Callable[[], int]) -> int:
+def in_child(measure):
     """Return a measurement, made in a new process."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -50,19 +42,19 @@ def in_child(measure: Callable[[], int]) -> int:
     return int(measured)
 
 
-def resident() -> int:
+def resident():
     """Return the memory that is resident now, in bytes."""
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[1])
     return pages * resource.getpagesize()
 
 
-def peak() -> int:
+def peak():
     """Return the most memory that was ever resident, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def added_at_peak(application: WSGIApplication, url: str, size: int) -> int:
+def added_at_peak(application, url, size):
     """Return by how much one response of a size raises the peak."""
     # All that is imported and made on first use, before the peak is taken.
     tiny = answering(b'{"server": {"id": "a"}}')
@@ -79,15 +71,13 @@ def added_at_peak(application: WSGIApplication, url: str, size: int) -> int:
 
 @pytest.mark.parametrize("announced", [True, False])
 @pytest.mark.parametrize("chunk", [1000, 64 * 1024])
-def test_gigabyte_is_not_held(
-    connection: str, chunk: int, announced: bool
-) -> None:
+def test_gigabyte_is_not_held(connection, chunk, announced):
     size = 1024 * MIB // chunk * chunk
     headers = [JSON]
     if announced:
         headers.append(("Content-Length", str(size)))
 
-    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+    def application(environ, start_response):
         start_response("200 OK", headers)
         return (b" " * chunk for _ in range(size // chunk))
 
@@ -96,10 +86,10 @@ def test_gigabyte_is_not_held(
     assert added < 4 * LIMIT
 
 
-def test_small_chunks_take_little_more_than_the_body(connection: str) -> None:
+def test_small_chunks_take_little_more_than_the_body(connection):
     count = 2 * MIB
 
-    def application(environ: Any, start_response: Any) -> Iterator[bytes]:
+    def application(environ, start_response):
         start_response("200 OK", [JSON])
         yield from (b"[]"[at % 2 : at % 2 + 1] for at in range(count))
 
@@ -128,14 +118,14 @@ WORST = {
 
 
 @pytest.mark.parametrize("name", WORST)
-def test_worst_xml_stays_within_bounds(connection: str, name: str) -> None:
+def test_worst_xml_stays_within_bounds(connection, name):
     before, unit, after = WORST[name]
     count = (MAX_SIZE - len(before + after)) // (len(unit) + 5)
     units = (unit.replace("#", str(number)) for number in range(count))
     body = "".join([before, *units, after]).encode()
     filtering = Filtering(connection, overwrite=True)
 
-    def measure() -> int:
+    def measure():
         before, started = peak(), time.process_time()
         filtering.response(body, "list", TYPES["xml"])
         # It takes seconds: more means that the time is not linear.
@@ -145,7 +135,7 @@ def test_worst_xml_stays_within_bounds(connection: str, name: str) -> None:
     assert in_child(measure) < 500 * MIB
 
 
-def growth(connection: str) -> int:
+def growth(connection):
     """Return by how many bytes most of these bodies grow the process."""
     filtering = Filtering(connection, overwrite=True)
     generator = random.Random(0)  # noqa: S311 - the same each time
@@ -170,5 +160,5 @@ def growth(connection: str) -> int:
     return max(0, resident() - first)
 
 
-def test_memory_stays_flat_over_100_000_bodies(connection: str) -> None:
+def test_memory_stays_flat_over_100_000_bodies(connection):
     assert in_child(lambda: growth(connection)) < 4 * MIB

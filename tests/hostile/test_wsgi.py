@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from wsgiref import validate
 
 import pytest
@@ -15,13 +15,6 @@ from nova_ext_sts.extension import ATTRIBUTES
 from tests.hostile.filtering import RECORDS
 from tests.hostile.wsgi_matrix import BODY, MATRIX, Application, Manner
 from tests.support.applications import Client
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from _typeshed.wsgi import WSGIApplication
-
-    Make = Callable[[WSGIApplication], WSGIApplication]
 
 EXTENDED = b"%b, %b}}" % (
     BODY[:-2],
@@ -40,23 +33,19 @@ class Outcome(NamedTuple):
     closed: int | None
 
 
-def outcome(
-    application: WSGIApplication, innermost: Application, patience: int
-) -> Outcome:
+def outcome(application, innermost, patience):
     """Serve one request, as wsgiref's server does.
 
     :param patience: after how many chunks the client disconnects
     """
     heads: list[Any] = []
-    chunks: list[bytes] = []
+    chunks = []
 
-    def write(data: bytes) -> None:
+    def write(data):
         assert heads or not data, "write() before start_response()"
         chunks.append(data)
 
-    def start_response(
-        status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Any:
+    def start_response(status, headers, exc_info=None):
         if exc_info and any(chunks):
             raise exc_info[1].with_traceback(exc_info[2])
         assert not heads or exc_info, "a second head without exc_info"
@@ -83,7 +72,7 @@ def outcome(
     return Outcome(heads, b"".join(chunks), "; ".join(errors), closed)
 
 
-def assert_right(make: Make, manner: Manner, patience: int) -> None:
+def assert_right(make, manner, patience):
     """Assert that a response is extended, or as without the filter."""
     plain, innermost = Application(manner), Application(manner)
     extended = make(innermost)
@@ -129,9 +118,7 @@ def assert_right(make: Make, manner: Manner, patience: int) -> None:
 @pytest.mark.parametrize(
     ("patience", "limit"), [(0, 9999), (1, 9999), (999, 9999), (999, 10)]
 )
-def test_response_comes_out_as_without_the_filter(
-    connection: str, patience: int, limit: int
-) -> None:
+def test_response_comes_out_as_without_the_filter(connection, patience, limit):
     make = filter_factory({}, connection=connection, max_body_size=limit)
     for manner in MATRIX:
         if (patience, limit) != (999, 9999) and (
@@ -151,7 +138,7 @@ def test_response_comes_out_as_without_the_filter(
             raise AssertionError(f"{manner}: {error}") from error
 
 
-def test_legal_response_stays_legal(connection: str) -> None:
+def test_legal_response_stays_legal(connection):
     make = filter_factory({}, connection=connection)
     for manner in filter(Manner.is_legal, MATRIX):
         judged = validate.validator(Application(manner))

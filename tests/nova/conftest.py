@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,17 +13,12 @@ from tests.nova.comparison import compared
 from tests.nova.installation import Installation, MariaDB, SQLiteFiles
 from tests.support import databases
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 #: The first; the one from which servers in a cell that is down have stand-ins;
 #: the one from which PUT and rebuild answer with states; and a newer one.
 MICROVERSIONS = ("2.1", "2.69", "2.75", "2.96")
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter,
-) -> None:
+def pytest_terminal_summary(terminalreporter):
     if compared:
         nova = importlib.metadata.version("nova")
         terminalreporter.section(f"Nova {nova}")
@@ -33,7 +27,7 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture(scope="session")
-def nova(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def nova(tmp_path_factory):
     directory = tmp_path_factory.mktemp("nova")
     is_required = bool(os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"))
     on_mariadb = is_required or databases.answers(databases.SERVERS["mysql"])
@@ -44,7 +38,7 @@ def nova(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
-def servers(nova: Installation) -> list[fleet.Server]:
+def servers(nova):
     """Every server of the fleet, made."""
     servers = fleet.fleet()
     fleet.create(servers)
@@ -52,7 +46,7 @@ def servers(nova: Installation) -> list[fleet.Server]:
 
 
 @pytest.fixture(scope="session")
-def novas(nova: Installation, servers: list[fleet.Server]) -> Novas:
+def novas(nova, servers):
     return Novas(
         alone=Client(nova.application("nova_alone")),
         extended=Client(nova.application("osapi_compute")),
@@ -62,7 +56,7 @@ def novas(nova: Installation, servers: list[fleet.Server]) -> Novas:
 
 
 @pytest.fixture(scope="session")
-def newest(novas: Novas) -> str:
+def newest(novas):
     """The newest microversion, as Nova announces it."""
     answer = novas.alone.get(Api("versions", "/v2.1", None), "/")
     version: str = answer.document["version"]["version"]
@@ -72,7 +66,7 @@ def newest(novas: Novas) -> str:
 @pytest.fixture(
     scope="session", params=[*MICROVERSIONS, "newest", "v2"], ids=str
 )
-def api(request: pytest.FixtureRequest, newest: str) -> Api:
+def api(request, newest):
     """Each microversion in turn, and the legacy endpoint that has none."""
     if request.param == "v2":
         return Api("v2", "/v2", None)

@@ -1,25 +1,16 @@
 """Nova lists the extension with a placeholder; the filter corrects it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from nova_ext_sts import extension
 from tests.nova.comparison import assert_length
-
-if TYPE_CHECKING:
-    from tests.nova.client import Api, Novas
 
 ALIAS = extension.ALIAS
 CORRECT = {"namespace": extension.NAMESPACE, "updated": extension.UPDATED}
 
 
 @pytest.mark.parametrize("path", ["/extensions", f"/extensions/{ALIAS}"])
-def test_novas_entry_is_corrected_and_nothing_else(
-    path: str, api: Api, novas: Novas
-) -> None:
+def test_novas_entry_is_corrected_and_nothing_else(path, api, novas):
     said = novas.alone.get(api, path)
     answer = novas.extended.get(api, path)
 

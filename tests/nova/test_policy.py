@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,14 +18,6 @@ from tests.support.applications import Client as PlainClient
 from tests.support.applications import answering
 from tests.support.checks import run
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tests.nova.client import Novas
-    from tests.nova.installation import Installation
-    from tests.support.databases import Database
-
 API = Api("2.96", "/v2.1", "2.96")
 #: Nova hands an ordinary user's token on to Neutron.
 READER = ADMIN | {"X-Roles": "reader", "X-Auth-Token": "token"}
@@ -34,14 +26,12 @@ TOKEN = "token"  # noqa: S105
 
 
 @pytest.fixture
-def rule(
-    nova: Installation, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], None]]:
+def rule(nova, monkeypatch):
     """Write the rule into Nova's own policy file."""
     monkeypatch.setattr(policy, "RELOAD_INTERVAL", 0)
     file = nova.directory / "policy.yaml"
 
-    def write(check: str) -> None:
+    def write(check):
         file.write_text(json.dumps({policy.RULE: check}))
 
     yield write
@@ -71,13 +61,8 @@ def rule(
     ],
 )
 def test_novas_context_is_checked_by_any_of_novas_rules(
-    rule: Callable[[str], None],
-    novas: Novas,
-    check: str,
-    admin: bool,
-    member: bool,
-    reader: bool,
-) -> None:
+    rule, novas, check, admin, member, reader
+):
     rule(check)
     for identity, sees in [(ADMIN, admin), (MEMBER, member), (READER, reader)]:
         path = "/v2.1/servers?limit=3"
@@ -90,9 +75,7 @@ def test_novas_context_is_checked_by_any_of_novas_rules(
         assert all(states(server) for server in answer.servers)
 
 
-def test_denied_caller_gets_novas_response(
-    rule: Callable[[str], None], novas: Novas
-) -> None:
+def test_denied_caller_gets_novas_response(rule, novas):
     rule("!")
     # This filter answers 503 if it looks up anything.
     for path in ("/servers", "/servers/detail"):
@@ -102,8 +85,8 @@ def test_denied_caller_gets_novas_response(
 
 
 def test_check_and_tools_read_the_file_that_the_filter_reads(
-    rule: Callable[[str], None], nova: Installation, tmp_path: Path
-) -> None:
+    rule, nova, tmp_path
+):
     rule("role:admin")
     _, checks = run("--config-file", nova.directory / "nova.conf")
     assert 'role:admin" (set in ' in checks["Policy"].details
@@ -123,7 +106,7 @@ def test_check_and_tools_read_the_file_that_the_filter_reads(
 
 
 @pytest.fixture
-def tokens() -> Iterator[None]:
+def tokens():
     """Let keystonemiddleware know one token, of a reader."""
     from keystonemiddleware.fixture import AuthTokenFixture
 
@@ -148,12 +131,7 @@ def tokens() -> Iterator[None]:
         ("is_admin:True", False),
     ],
 )
-def test_token_of_keystonemiddleware_is_checked(
-    check: str,
-    sees: bool,
-    rule: Callable[[str], None],
-    sqlite: Database,
-) -> None:
+def test_token_of_keystonemiddleware_is_checked(check, sees, rule, sqlite):
     from keystonemiddleware import auth_token
 
     rule(check)

@@ -1,7 +1,5 @@
 """Nova's API with the filter, started in each way that its release has."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import os
@@ -10,20 +8,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
 from nova_ext_sts import monkey_patching
 from tests.nova.client import Api
 from tests.nova.installation import ADMIN, RELEASE, SCRIPTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.nova.client import Novas
-    from tests.nova.installation import Installation
 
 API = Api("2.96", "/v2.1", "2.96")
 NATIVE = {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "true"}
@@ -41,9 +31,7 @@ NOVA_API = [
 
 
 @contextlib.contextmanager
-def served(
-    nova: Installation, command: list[str], environ: dict[str, str]
-) -> Iterator[int]:
+def served(nova, command, environ):
     """Start Nova's API, and give its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -75,7 +63,7 @@ def served(
         process.wait(60)
 
 
-def get(port: int) -> bytes:
+def get(port):
     """Return the body of a list, with links as in the in-process one."""
     headers = {**ADMIN, "Host": "localhost"}
     headers["OpenStack-API-Version"] = f"compute {API.microversion}"
@@ -109,12 +97,7 @@ def get(port: int) -> bytes:
         ),
     ],
 )
-def test_every_response_has_all_states(
-    command: list[str],
-    environ: dict[str, str],
-    nova: Installation,
-    novas: Novas,
-) -> None:
+def test_every_response_has_all_states(command, environ, nova, novas):
     expected = novas.extended.get(API, "/servers").body
     assert b"OS-EXT-STS" in expected
     with served(nova, command, environ) as port, ThreadPoolExecutor(4) as pool:
@@ -162,8 +145,8 @@ print(len(responses), sum("vm_state" in each for each in responses))
 @pytest.mark.skipif(RELEASE > 32, reason="Nova does not use eventlet")
 @pytest.mark.parametrize(("threads", "warnings"), [(1, 0), (3, 1)])
 def test_native_threads_of_a_patched_process_are_warned_of_once(
-    threads: int, warnings: int, tmp_path: Path
-) -> None:
+    threads, warnings, tmp_path
+):
     """Show what the filter does; Nova itself hangs now and then."""
     process = subprocess.run(
         [sys.executable, "-c", PATCHED, str(threads)],

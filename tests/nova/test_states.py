@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.nova.comparison import (
@@ -14,10 +12,6 @@ from tests.nova.comparison import (
 )
 from tests.nova.installation import ADMIN, DOWN_CELL
 from tests.nova.splices import states
-
-if TYPE_CHECKING:
-    from tests.nova.client import Api, Novas
-    from tests.nova.fleet import Server
 
 #: Shows every server there is, except in a cell that is down.
 ALL = "?changes-since=1970-01-01T00:00:00Z&all_tenants=1"
@@ -37,9 +31,7 @@ MEMBER = ADMIN | {"X-Roles": "member,reader", "X-Auth-Token": "token"}
         (f"/{ADMIN['X-Project-Id']}", ""),
     ],
 )
-def test_lists_get_the_states_that_nova_has(
-    api: Api, root: str, query: str, novas: Novas
-) -> None:
+def test_lists_get_the_states_that_nova_has(api, root, query, novas):
     bare, detail = f"{root}/servers{query}", f"{root}/servers/detail{query}"
     said = novas.alone.get(api, detail)
 
@@ -51,7 +43,7 @@ def test_lists_get_the_states_that_nova_has(
     assert_same(novas.blind.get(api, detail), said)
 
 
-def test_pages_get_the_states_that_nova_has(api: Api, novas: Novas) -> None:
+def test_pages_get_the_states_that_nova_has(api, novas):
     page: str | None = f"{api.endpoint}/servers?limit=15&all_tenants=1"
     seen = []
     while page:
@@ -65,9 +57,7 @@ def test_pages_get_the_states_that_nova_has(api: Api, novas: Novas) -> None:
     assert len(seen) == len(set(seen)) > 60
 
 
-def test_show_gets_the_states_of_the_record(
-    api: Api, novas: Novas, newest: str, servers: list[Server]
-) -> None:
+def test_show_gets_the_states_of_the_record(api, novas, newest, servers):
     # Each takes Nova a tenth of a second.
     for server in servers[:: 1 if api.name == newest else 7]:
         path = f"/servers/{server.id}"
@@ -87,8 +77,8 @@ def test_show_gets_the_states_of_the_record(
 
 
 def test_server_in_a_cell_that_is_down_stays_as_nova_shows_it(
-    api: Api, novas: Novas, servers: list[Server]
-) -> None:
+    api, novas, servers
+):
     (down,) = [server for server in servers if server.cell == DOWN_CELL]
     said = novas.alone.get(api, f"/servers/{down.id}")
     for client in (novas.restored, novas.extended):
@@ -104,16 +94,14 @@ def test_server_in_a_cell_that_is_down_stays_as_nova_shows_it(
         assert without == [down.id]
 
 
-def test_servers_of_an_ordinary_user_get_the_states_that_nova_has(
-    api: Api, novas: Novas
-) -> None:
+def test_servers_of_an_ordinary_user_get_the_states_that_nova_has(api, novas):
     path = f"{api.endpoint}/servers/detail"
     said = novas.alone.request(api, path, identity=MEMBER)
     assert "OS-EXT-SRV-ATTR:host" not in said.servers[0]
     assert_restored(novas.restored.request(api, path, identity=MEMBER), said)
 
 
-def test_fleet_shows_all_of_novas_vocabulary(api: Api, novas: Novas) -> None:
+def test_fleet_shows_all_of_novas_vocabulary(api, novas):
     from nova.objects import fields
 
     said = novas.alone.get(api, f"/servers/detail{ALL}")

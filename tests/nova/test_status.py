@@ -1,28 +1,19 @@
 """``nova-ext-sts-status upgrade check`` beside a real Nova."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 import sqlalchemy as sa
 from oslo_upgradecheck.upgradecheck import Code
 
 from tests.nova.installation import DOWN_CELL, LIVE_CELLS, paste_file
-from tests.support.checks import Check, run
+from tests.support.checks import run
 from tests.support.databases import SERVERS, Database
 from tests.support.readers import Reader
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.nova.installation import Installation
 
 
 class Status:
     """The command, with Nova's configuration and an operator's paste file."""
 
-    def __init__(self, nova: Installation, directory: Path) -> None:
+    def __init__(self, nova, directory):
         self._own = directory / "own.conf"
         paste = directory / "api-paste.ini"
         paste.write_text(paste_file("extended_status"))
@@ -31,7 +22,7 @@ class Status:
             *("--config-file", self._own, "--paste-file", paste),
         )
 
-    def check(self, *options: str) -> tuple[int, dict[str, Check]]:
+    def check(self, *options):
         """Run the command, with options of the filter."""
         lines = "\n".join(options).replace("$", "$$")
         self._own.write_text(f"[extended_status]\n{lines}\n")
@@ -41,7 +32,7 @@ class Status:
 class NovasDatabase(Database):
     """One of Nova's databases, for a user with every privilege."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url):
         root = SERVERS["mysql"].set(database=sa.engine.make_url(url).database)
         self._engine = sa.create_engine(
             root, future=True, poolclass=sa.pool.NullPool
@@ -50,13 +41,11 @@ class NovasDatabase(Database):
 
 
 @pytest.fixture
-def status(nova: Installation, tmp_path: Path) -> Status:
+def status(nova, tmp_path):
     return Status(nova, tmp_path)
 
 
-def test_default_site_fails_for_the_cell_that_is_down_alone(
-    nova: Installation, status: Status
-) -> None:
+def test_default_site_fails_for_the_cell_that_is_down_alone(nova, status):
     _, checks = status.check()
     assert checks["Databases"].result == Code.FAILURE
     assert checks["Databases"].details.count("cannot be read") == 1
@@ -70,9 +59,7 @@ def test_default_site_fails_for_the_cell_that_is_down_alone(
     assert checks["Pipeline"].details.count("keystone") == 2
 
 
-def test_site_with_the_user_of_the_documentation_is_fine(
-    nova: Installation, status: Status
-) -> None:
+def test_site_with_the_user_of_the_documentation_is_fine(nova, status):
     if not nova.databases.connection.startswith("mysql"):
         pytest.skip("SQLite has no users")
     urls = nova.databases.cell_urls

@@ -1,9 +1,5 @@
 """Where there is nothing to add, Nova's own bytes go out."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from tests.nova.client import Api
@@ -12,16 +8,10 @@ from tests.nova.fleet import OTHER_PROJECT, Server, create
 from tests.nova.installation import ADMIN
 from tests.nova.splices import states
 
-if TYPE_CHECKING:
-    from tests.nova.client import Novas
-    from tests.nova.installation import Installation
-
 UNKNOWN = "11111111-2222-3333-4444-555555555555"
 
 
-def test_blind_filter_fails_where_it_has_to_look_up(
-    api: Api, novas: Novas
-) -> None:
+def test_blind_filter_fails_where_it_has_to_look_up(api, novas):
     """Show that other responses of this filter needed no lookup."""
     answer = novas.blind.get(api, "/servers?limit=1")
 
@@ -82,14 +72,7 @@ def test_blind_filter_fails_where_it_has_to_look_up(
         ("DELETE", "/servers/{id}/metadata/nothing", None),
     ],
 )
-def test_other_responses_stay(
-    method: str,
-    path: str,
-    document: Any,
-    api: Api,
-    novas: Novas,
-    servers: list[Server],
-) -> None:
+def test_other_responses_stay(method, path, document, api, novas, servers):
     path = api.endpoint + path.format(id=servers[0].id)
     request = {"method": method, "document": document}
     said = novas.alone.request(api, path, **request)
@@ -98,7 +81,7 @@ def test_other_responses_stay(
 
 
 @pytest.fixture(scope="session")
-def updated(nova: Installation) -> Server:
+def updated(nova):
     """A server whose date of update no other test compares."""
     server = Server(
         number=1000, name="updated", cell="cell1", project=OTHER_PROJECT
@@ -107,9 +90,7 @@ def updated(nova: Installation) -> Server:
     return server
 
 
-def test_update_is_answered_as_nova_answers_it(
-    api: Api, novas: Novas, updated: Server
-) -> None:
+def test_update_is_answered_as_nova_answers_it(api, novas, updated):
     """From 2.75 the response is a server; the shim takes its states."""
     answer = novas.restored.request(
         api,
@@ -130,9 +111,7 @@ def test_update_is_answered_as_nova_answers_it(
         (ADMIN | {"X-Roles": ""}, "403 Forbidden"),
     ],
 )
-def test_refusal_of_a_user_stays(
-    identity: dict[str, str], status: str, api: Api, novas: Novas
-) -> None:
+def test_refusal_of_a_user_stays(identity, status, api, novas):
     path = f"{api.endpoint}/servers/detail?all_tenants=1"
     said = novas.alone.request(api, path, identity=identity)
     assert said.status == status
@@ -143,9 +122,7 @@ def test_refusal_of_a_user_stays(
     ("microversion", "status"),
     [("2.9999", "406 Not Acceptable"), ("two", "400 Bad Request")],
 )
-def test_refusal_of_a_microversion_stays(
-    microversion: str, status: str, novas: Novas
-) -> None:
+def test_refusal_of_a_microversion_stays(microversion, status, novas):
     api = Api(microversion, "/v2.1", microversion)
     said = novas.alone.get(api, "/servers")
     assert said.status == status

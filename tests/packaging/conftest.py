@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser):
     parser.addoption(
         "--distributions",
         type=Path,
@@ -25,27 +25,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def distributions(pytestconfig: pytest.Config) -> Path:
+def distributions(pytestconfig):
     directory: Path = pytestconfig.getoption("--distributions")
     return directory.absolute()
 
 
 @pytest.fixture(scope="session")
-def sdist(distributions: Path) -> Path:
+def sdist(distributions):
     (sdist,) = distributions.glob("*.tar.gz")
     return sdist
 
 
 @pytest.fixture(scope="session")
-def wheel(distributions: Path) -> Path:
+def wheel(distributions):
     (wheel,) = distributions.glob("*.whl")
     return wheel
 
 
 @pytest.fixture(scope="session")
-def wheel_of_an_export(
-    tracked: set[str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def wheel_of_an_export(tracked, tmp_path_factory):
     """Build a wheel from the files alone, without the repository."""
     export = tmp_path_factory.mktemp("export")
     for name in tracked:
@@ -65,7 +63,7 @@ def wheel_of_an_export(
 
 
 @pytest.fixture(scope="session")
-def tracked() -> set[str]:
+def tracked():
     """Every file that git knows."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE
@@ -83,7 +81,7 @@ class Installation(NamedTuple):
     directory: Path
     environ: dict[str, str]
 
-    def output(self, program: str, *arguments: str) -> str:
+    def output(self, program, *arguments):
         """Return what a program of the environment prints."""
         return subprocess.run(
             [self.scripts / program, *arguments],
@@ -97,7 +95,7 @@ class Installation(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(wheel, tmp_path_factory):
     """A new virtual environment with the wheel and its extra, the demo."""
     directory = tmp_path_factory.mktemp("environment")
     venv.create(directory, with_pip=True)
@@ -110,7 +108,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installation(environment: Path, tmp_path: Path) -> Installation:
+def installation(environment, tmp_path):
     here, home = tmp_path / "here", tmp_path / "home"
     here.mkdir()
     home.mkdir()

@@ -1,17 +1,11 @@
 """What the sdist and the wheel hold."""
 
-from __future__ import annotations
-
 import configparser
 import tarfile
 import zipfile
 from email import message_from_bytes
-from typing import TYPE_CHECKING
 
 from tests.packaging.conftest import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PACKAGE = "nova_ext_sts/"
 
@@ -25,28 +19,24 @@ METADATA = {
 }
 
 
-def contents(wheel: Path) -> dict[str, bytes]:
+def contents(wheel):
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def information(wheel: Path) -> str:
+def information(wheel):
     """Return the prefix of the metadata's names."""
     return "-".join(wheel.name.split("-")[:2]) + ".dist-info/"
 
 
-def test_wheel_holds_the_package_and_its_metadata_alone(
-    wheel: Path, tracked: set[str]
-) -> None:
+def test_wheel_holds_the_package_and_its_metadata_alone(wheel, tracked):
     package = {name for name in tracked if name.startswith(PACKAGE)}
     assert {f"{PACKAGE}py.typed", f"{PACKAGE}demo/api-paste.ini"} <= package
     metadata = {f"{information(wheel)}{name}" for name in METADATA}
     assert set(contents(wheel)) == package | metadata
 
 
-def test_sdist_holds_every_file_of_the_tree(
-    sdist: Path, tracked: set[str]
-) -> None:
+def test_sdist_holds_every_file_of_the_tree(sdist, tracked):
     with tarfile.open(sdist) as archive:
         names = {
             member.name.partition("/")[2]
@@ -60,13 +50,13 @@ def test_sdist_holds_every_file_of_the_tree(
 
 
 def test_wheels_of_the_sdist_and_of_an_export_are_the_same(
-    wheel: Path, wheel_of_an_export: Path
-) -> None:
+    wheel, wheel_of_an_export
+):
     assert wheel.name == wheel_of_an_export.name
     assert contents(wheel) == contents(wheel_of_an_export)
 
 
-def test_wheel_requires_what_setup_cfg_says(wheel: Path) -> None:
+def test_wheel_requires_what_setup_cfg_says(wheel):
     setup_cfg = configparser.ConfigParser()
     setup_cfg.read(ROOT / "setup.cfg")
     metadata = message_from_bytes(

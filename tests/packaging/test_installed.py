@@ -1,20 +1,14 @@
 """The wheel, installed where there is nothing else of the project."""
 
-from __future__ import annotations
-
 import configparser
 import json
 import re
 import subprocess
 import urllib.request
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.packaging.conftest import ROOT
-
-if TYPE_CHECKING:
-    from tests.packaging.conftest import Installation
 
 ENDPOINT = re.compile(r"The Compute API is at (\S+)")
 
@@ -51,7 +45,7 @@ print(Request.blank("/v2.1/servers").get_response(application).text)
 """
 
 
-def _entry_points() -> list[tuple[str, ...]]:
+def _entry_points():
     """Return the group, name and object of each in ``setup.cfg``."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
@@ -62,13 +56,13 @@ def _entry_points() -> list[tuple[str, ...]]:
     ]
 
 
-def assert_all_have_states(document: dict[str, Any]) -> None:
+def assert_all_have_states(document):
     assert document["servers"]
     for server in document["servers"]:
         assert "OS-EXT-STS:vm_state" in server
 
 
-def test_demo_runs(installation: Installation) -> None:
+def test_demo_runs(installation):
     with subprocess.Popen(
         [installation.scripts / "nova-ext-sts-demo", "--port", "0"],
         cwd=installation.directory,
@@ -89,7 +83,7 @@ def test_demo_runs(installation: Installation) -> None:
     assert names == ["nova-ext-sts-demo.sqlite"]
 
 
-def test_every_entry_point_is_loaded(installation: Installation) -> None:
+def test_every_entry_point_is_loaded(installation):
     place, *found = installation.output("python", "-c", LOAD).splitlines()
     assert place.startswith(str(installation.scripts.parent))
     assert set(found) == set(map(" ".join, _entry_points()))
@@ -99,15 +93,11 @@ def test_every_entry_point_is_loaded(installation: Installation) -> None:
     "script",
     [name for group, name, _ in _entry_points() if group == "console_scripts"],
 )
-def test_every_command_tells_its_usage(
-    script: str, installation: Installation
-) -> None:
+def test_every_command_tells_its_usage(script, installation):
     assert f"usage: {script}" in installation.output(script, "--help")
 
 
-def test_filter_is_an_egg_of_a_paste_pipeline(
-    installation: Installation,
-) -> None:
+def test_filter_is_an_egg_of_a_paste_pipeline(installation):
     (installation.directory / "paste.ini").write_text(PIPELINE)
     document = json.loads(installation.output("python", "-c", LIST))
     assert_all_have_states(document)

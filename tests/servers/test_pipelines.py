@@ -1,9 +1,5 @@
 """The filter among those around it in Nova's pipeline."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 from keystonemiddleware.fixture import AuthTokenFixture
 
@@ -20,16 +16,12 @@ from tests.servers.pipelines import (
 from tests.servers.traffic import ABSENT
 from tests.support.applications import Client
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 TOKEN = "token"  # noqa: S105
 OWN_HEADERS = ("content-length", "content-type", "openstack-api-version")
 
 
 @pytest.fixture
-def token() -> Iterator[None]:
+def token():
     """Have keystonemiddleware know one token."""
     with AuthTokenFixture() as tokens:
         tokens.add_token_data(
@@ -42,12 +34,12 @@ def token() -> Iterator[None]:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Client:
+def plain(tmp_path):
     """The filter and the API alone."""
     return Client(loaded(tmp_path, pipeline(EXTENDED, API)))
 
 
-def paths(plain: Client) -> list[str]:
+def paths(plain):
     servers = plain.get("/v2.1/servers").json["servers"]
     assert all(extension.ATTRIBUTES[0] in server for server in servers)
     return [
@@ -61,9 +53,7 @@ def paths(plain: Client) -> list[str]:
     ]
 
 
-def assert_same(
-    client: Client, plain: Client, prefix: str = "", **headers: str
-) -> None:
+def assert_same(client, plain, prefix="", **headers):
     """Assert that two applications give the same responses.
 
     :param prefix: of the client's paths
@@ -89,9 +79,7 @@ def assert_same(
 
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("place", range(len(FILTERS) + 1))
-def test_filter_works_in_any_place(
-    place: int, plain: Client, tmp_path: Path
-) -> None:
+def test_filter_works_in_any_place(place, plain, tmp_path):
     stages = [*FILTERS[:place], EXTENDED, *FILTERS[place:], API]
     client = Client(loaded(tmp_path, pipeline(*stages)))
     assert_same(client, plain, HTTP_X_AUTH_TOKEN=TOKEN)
@@ -109,9 +97,7 @@ def test_filter_works_in_any_place(
 
 
 @pytest.mark.usefixtures("token")
-def test_links_are_those_of_the_proxy_in_front(
-    plain: Client, tmp_path: Path
-) -> None:
+def test_links_are_those_of_the_proxy_in_front(plain, tmp_path):
     client = Client(loaded(tmp_path, pipeline(*FILTERS, EXTENDED, API)))
     response = client.get(
         "/v2.1/servers",
@@ -140,15 +126,11 @@ def test_links_are_those_of_the_proxy_in_front(
         "urlmap behind",
     ],
 )
-def test_pipeline_makes_no_difference(
-    sections: list[str], prefix: str, plain: Client, tmp_path: Path
-) -> None:
+def test_pipeline_makes_no_difference(sections, prefix, plain, tmp_path):
     assert_same(Client(loaded(tmp_path, *sections)), plain, prefix)
 
 
-def test_filter_in_front_of_a_mount_point_changes_nothing(
-    tmp_path: Path, plain: Client
-) -> None:
+def test_filter_in_front_of_a_mount_point_changes_nothing(tmp_path, plain):
     """It knows the API's paths: the mount point has to be before it."""
     mapped = urlmap("mapped", compute=API)
     bare = Client(loaded(tmp_path, pipeline("mapped"), mapped))

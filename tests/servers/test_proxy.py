@@ -1,25 +1,17 @@
 """The filter in front of a real HTTP server, by Paste's proxy."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import openstack
 import pytest
 from webtest.http import StopableWSGIServer
 
 from tests.servers.pipelines import API, EXTENDED, loaded, pipeline
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 #: So few servers that clients follow links to further pages.
 PAGE = 3
 
 
 @pytest.fixture
-def endpoint(tmp_path: Path) -> Iterator[str]:
+def endpoint(tmp_path):
     """The proxy's endpoint; the server behind compresses its responses.
 
     A compressed response passes without states, so states show that the
@@ -40,9 +32,7 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("details", [True, False])
-def test_openstacksdk_pages_through_the_proxy(
-    endpoint: str, details: bool
-) -> None:
+def test_openstacksdk_pages_through_the_proxy(endpoint, details):
     # Links that led past the proxy would lead to pages without states.
     compute = openstack.connect(auth_type="none", endpoint=endpoint).compute
     servers = list(compute.servers(details=details, limit=PAGE))

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,16 +15,11 @@ from tests.servers import traffic
 from tests.servers.adapters import ADAPTERS, REFERENCE, started
 from tests.servers.traffic import Request, answered
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from tests.servers.adapters import Site
-
 LIST = Request("/v2.1/servers")
 
 
 @pytest.fixture(scope="module")
-def reference() -> Iterator[Site]:
+def reference():
     with started(REFERENCE) as site:
         yield site
 
@@ -32,20 +27,20 @@ def reference() -> Iterator[Site]:
 @pytest.fixture(
     scope="module", params=ADAPTERS, ids=lambda adapter: adapter.__name__
 )
-def server(request: pytest.FixtureRequest, reference: Site) -> Iterator[Site]:
+def server(request, reference):
     """Each server in turn, with the reference's database."""
     files = reference.directory.glob("*.sqlite")
     with started(request.param, files) as site:
         yield site
 
 
-def listed(site: Site) -> list[dict[str, Any]]:
+def listed(site):
     servers: list[dict[str, Any]]
     servers = json.loads(answered(site, LIST).body)["servers"]
     return servers
 
 
-def test_reference_has_the_states_of_the_records(reference: Site) -> None:
+def test_reference_has_the_states_of_the_records(reference):
     (file,) = reference.directory.glob("*.sqlite")
     with closing(sqlite3.connect(file)) as database:
         rows = database.execute(
@@ -68,20 +63,14 @@ def test_reference_has_the_states_of_the_records(reference: Site) -> None:
         traffic.faults,
     ],
 )
-def test_responses_are_those_of_wsgiref(
-    server: Site,
-    reference: Site,
-    requests: Callable[[Sequence[str]], Iterable[Request]],
-) -> None:
+def test_responses_are_those_of_wsgiref(server, reference, requests):
     ids = [server["id"] for server in listed(reference)]
     for request in requests(ids):
         expected = answered(reference, request)
         assert (request, answered(server, request)) == (request, expected)
 
 
-def test_concurrent_responses_have_all_states(
-    server: Site, reference: Site
-) -> None:
+def test_concurrent_responses_have_all_states(server, reference):
     expected = answered(reference, LIST)
     with ThreadPoolExecutor(8) as clients:
         responses = clients.map(lambda _: answered(server, LIST), range(64))

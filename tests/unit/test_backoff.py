@@ -1,20 +1,12 @@
 """Back-offs, and the log messages of an outage."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
 from nova_ext_sts.records.backoff import BackOff, Outage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Passes = Callable[[float], None]
 
 
 @pytest.mark.parametrize(
@@ -24,9 +16,7 @@ if TYPE_CHECKING:
         (True, [1, 2, 4, 8, 16, 30, 30]),
     ],
 )
-def test_suspensions_double_up_to_their_limit(
-    is_slow: bool, pauses: list[float], pass_time: Passes
-) -> None:
+def test_suspensions_double_up_to_their_limit(is_slow, pauses, pass_time):
     failing = BackOff()
     for pause in pauses:
         assert failing.failed(failing.attempt(), is_slow=is_slow)
@@ -36,7 +26,7 @@ def test_suspensions_double_up_to_their_limit(
         assert not failing.is_suspended
 
 
-def test_longest_suspension_includes_the_attempt(pass_time: Passes) -> None:
+def test_longest_suspension_includes_the_attempt(pass_time):
     failing = BackOff()
     for _ in range(9):
         attempt = failing.attempt()
@@ -48,9 +38,7 @@ def test_longest_suspension_includes_the_attempt(pass_time: Passes) -> None:
     assert not failing.is_suspended
 
 
-def test_only_the_first_of_attempts_made_together_counts(
-    pass_time: Passes,
-) -> None:
+def test_only_the_first_of_attempts_made_together_counts(pass_time):
     failing = BackOff()
     early, *attempts = [failing.attempt() for _ in range(9)]
     results = [failing.failed(each, is_slow=True) for each in attempts]
@@ -62,7 +50,7 @@ def test_only_the_first_of_attempts_made_together_counts(
     assert not failing.is_suspended
 
 
-def test_success_ends_the_suspensions(pass_time: Passes) -> None:
+def test_success_ends_the_suspensions(pass_time):
     failing = BackOff()
     for _ in range(5):
         failing.failed(failing.attempt(), is_slow=True)
@@ -73,9 +61,7 @@ def test_success_ends_the_suspensions(pass_time: Passes) -> None:
     assert not failing.is_suspended
 
 
-def test_attempt_without_a_known_result_is_followed_by_another(
-    pass_time: Passes,
-) -> None:
+def test_attempt_without_a_known_result_is_followed_by_another(pass_time):
     failing = BackOff()
     failing.failed(failing.attempt(), is_slow=True)
     pass_time(1.1)
@@ -89,9 +75,7 @@ def test_attempt_without_a_known_result_is_followed_by_another(
     assert not failing.is_suspended
 
 
-def test_outages_in_quick_succession_are_logged_as_one(
-    pass_time: Passes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_outages_in_quick_succession_are_logged_as_one(pass_time, caplog):
     outage = Outage("x\ny")
     outage.succeeded()
     for _ in range(100):
@@ -108,8 +92,8 @@ def test_outages_in_quick_succession_are_logged_as_one(
 
 
 def test_lookup_that_fails_after_the_end_of_its_outage_is_not_logged(
-    pass_time: Passes, caplog: pytest.LogCaptureFixture
-) -> None:
+    pass_time, caplog
+):
     outage = Outage("x")
     began = time.monotonic()
     outage.failed("refused", began)
@@ -121,11 +105,11 @@ def test_lookup_that_fails_after_the_end_of_its_outage_is_not_logged(
     assert len(caplog.records) == 3
 
 
-def test_threads_log_an_outage_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_threads_log_an_outage_once(caplog):
     outage = Outage("x")
     together = threading.Barrier(16)
 
-    def fail(_: int) -> None:
+    def fail(_):
         together.wait()
         outage.failed("refused")
 

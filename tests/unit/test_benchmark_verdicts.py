@@ -1,7 +1,5 @@
 """When the benchmark counts a budget as missed."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.report import Row
@@ -18,8 +16,8 @@ from benchmarks.report import Row
     ],
 )
 def test_budget_is_missed_if_three_quarters_of_the_turns_miss_it(
-    values: list[float], verdict: str
-) -> None:
+    values, verdict
+):
     most = Row("part", "what", "times", values, 1)
     assert most.verdict == verdict
     inverse = [1 / value for value in values]
@@ -27,5 +25,5 @@ def test_budget_is_missed_if_three_quarters_of_the_turns_miss_it(
     assert least.verdict == verdict
 
 
-def test_row_without_a_budget_has_no_verdict() -> None:
+def test_row_without_a_budget_has_no_verdict():
     assert Row("part", "what", "times", [1.0, 2.0]).verdict == ""

@@ -1,7 +1,5 @@
 """Which requests the filter handles."""
 
-from __future__ import annotations
-
 import pytest
 
 from nova_ext_sts.calls import Call, call_of
@@ -10,7 +8,7 @@ ENDPOINTS = ("", "/v2.1", "/v2", "/v1.1", "/v2.1/6f70656e", "/6f70656e")
 ENDS = ("", "/", ".json", ".xml", ".json/")
 
 
-def called(path: str, method: str = "GET") -> Call | None:
+def called(path, method="GET"):
     return call_of(
         {"REQUEST_METHOD": method, "PATH_INFO": path, "SCRIPT_NAME": "/x/v2.1"}
     )
@@ -31,9 +29,7 @@ def called(path: str, method: str = "GET") -> Call | None:
         ("/extensions/OS-EXT-STS", Call.EXTENSION),
     ],
 )
-def test_call_is_found_below_every_endpoint(
-    endpoint: str, path: str, end: str, call: Call
-) -> None:
+def test_call_is_found_below_every_endpoint(endpoint, path, end, call):
     assert called(endpoint + path + end) is call
 
 
@@ -56,7 +52,7 @@ def test_call_is_found_below_every_endpoint(
         "servers",
     ],
 )
-def test_other_paths_are_not_handled(path: str) -> None:
+def test_other_paths_are_not_handled(path):
     assert called(path) is None
     assert call_of({"REQUEST_METHOD": "GET"}) is None
 
@@ -71,7 +67,7 @@ def test_other_paths_are_not_handled(path: str) -> None:
         ("/servers//a//ips", "/servers/a/ips"),
     ],
 )
-def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
+def test_repeated_slashes_count_as_one(path, folded):
     assert called(path) is called(folded)
 
 
@@ -79,5 +75,5 @@ def test_repeated_slashes_count_as_one(path: str, folded: str) -> None:
     ("method", "call"),
     [("HEAD", Call.LIST), ("POST", None), ("PUT", None), ("get", None)],
 )
-def test_only_get_and_head_are_handled(method: str, call: Call | None) -> None:
+def test_only_get_and_head_are_handled(method, call):
     assert called("/servers", method) is call

@@ -3,8 +3,6 @@
 The hostile suite has bodies that are cut short, changed or nested deeply.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -32,24 +30,16 @@ ADDED_B = (
 )
 
 
-def spliced(
-    body: bytes,
-    call: Call = Call.DETAIL,
-    *,
-    overwrite: bool = False,
-    records: dict[str, States] = RECORDS,
-) -> bytes:
+def spliced(body, call=Call.DETAIL, *, overwrite=False, records=RECORDS):
     return Servers(body, call, overwrite=overwrite).splice(records)
 
 
-def server_ids(
-    body: bytes, call: Call = Call.DETAIL, *, overwrite: bool = False
-) -> list[str]:
+def server_ids(body, call=Call.DETAIL, *, overwrite=False):
     return list(Servers(body, call, overwrite=overwrite).server_ids)
 
 
 @pytest.mark.parametrize("call", [Call.LIST, Call.DETAIL])
-def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
+def test_each_server_of_a_list_gets_its_states(call):
     body = b'{"servers": [{"id": "a"}, {"id": "b", "name": "x"}, {"id": "a"}]}'
     assert server_ids(body, call) == ["a", "b"]
     assert spliced(body, call) == (
@@ -75,7 +65,7 @@ def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
         b'{"x": %b, "servers": [{"id": "a"@}, {"id": "b"@}]}' % (b"9" * 5000),
     ],
 )
-def test_list_keeps_every_byte(template: bytes) -> None:
+def test_list_keeps_every_byte(template):
     first, second, third = template.split(b"@")
     assert spliced(first + second + third) == (
         first + ADDED_A + second + ADDED_B + third
@@ -94,7 +84,7 @@ def test_list_keeps_every_byte(template: bytes) -> None:
         f'{{"server": {{"id": "a", "name": "{"☃" * 50_000}"@}}}}'.encode(),
     ],
 )
-def test_show_keeps_every_byte(template: bytes) -> None:
+def test_show_keeps_every_byte(template):
     first, second = template.split(b"@")
     assert server_ids(first + second, Call.SHOW) == ["a"]
     assert spliced(first + second, Call.SHOW) == first + ADDED_A + second
@@ -111,14 +101,12 @@ def test_show_keeps_every_byte(template: bytes) -> None:
         ),
     ],
 )
-def test_usual_body_takes_the_short_way(
-    monkeypatch: pytest.MonkeyPatch, body: bytes, call: Call
-) -> None:
+def test_usual_body_takes_the_short_way(monkeypatch, body, call):
     monkeypatch.delattr(json_body, "_span")  # ten times slower
     assert spliced(body, call).count(ADDED_A) == 1
 
 
-def test_fields_of_the_application_stay() -> None:
+def test_fields_of_the_application_stay():
     body = (
         b'{"servers": [{"id": "a", "OS-EXT-STS:vm_state": "error", '
         b'"OS-EXT-STS:task_state": "x", "OS-EXT-STS:power_state": null}, '
@@ -131,7 +119,7 @@ def test_fields_of_the_application_stay() -> None:
     )
 
 
-def test_overwrite_replaces_values_and_adds_the_missing() -> None:
+def test_overwrite_replaces_values_and_adds_the_missing():
     template = (
         b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
         b'"OS-EXT-STS:vm_state" :\t%b , "n": 1, "OS-EXT-STS:vm_state": %b%b},'
@@ -152,9 +140,7 @@ def test_overwrite_replaces_values_and_adds_the_missing() -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_stand_in_of_a_server_in_a_down_cell_is_left_alone(
-    overwrite: bool,
-) -> None:
+def test_stand_in_of_a_server_in_a_down_cell_is_left_alone(overwrite):
     stand_in = (
         b'{"server": {"id": "a", "status": "UNKNOWN", '
         b'"OS-EXT-STS:power_state": 0}}'
@@ -163,7 +149,7 @@ def test_stand_in_of_a_server_in_a_down_cell_is_left_alone(
     assert spliced(stand_in, Call.SHOW, overwrite=overwrite) == stand_in
 
 
-def test_states_are_written_in_ascii() -> None:
+def test_states_are_written_in_ascii():
     states = States('"é\\☃\n', "\ud800", -7)
     body = spliced(
         b'{"server": {"id": "a"}}', Call.SHOW, records={"a": states}
@@ -174,7 +160,7 @@ def test_states_are_written_in_ascii() -> None:
 
 
 @pytest.mark.parametrize("states", [(b"active", None, 1), ("active", None)])
-def test_other_states_are_a_type_error(states: Any) -> None:
+def test_other_states_are_a_type_error(states):
     with pytest.raises(TypeError):
         spliced(b'{"server": {"id": "a"}}', Call.SHOW, records={"a": states})
 
@@ -198,7 +184,7 @@ def test_other_states_are_a_type_error(states: Any) -> None:
         '{"servers": [{"id": "a"}]}'.encode("utf-16"),
     ],
 )
-def test_other_bodies_are_refused(body: bytes) -> None:
+def test_other_bodies_are_refused(body):
     with pytest.raises(ValueError):  # noqa: PT011 - any will do
         Servers(body, Call.DETAIL, overwrite=False)
 
@@ -255,13 +241,13 @@ SERVERS = st.one_of(
 
 
 @st.composite
-def written(draw: st.DrawFn, value: Any) -> str:
+def written(draw, value):
     """Write a value tree as JSON, with any spacing and escapes."""
 
-    def space() -> str:
+    def space():
         return draw(st.text(" \t\n\r", max_size=2))
 
-    def text(value: str) -> str:
+    def text(value):
         style = draw(st.sampled_from(["plain", "ascii", "escaped"]))
         if style == "escaped":
             units = value.encode("utf-16-be")
@@ -272,7 +258,7 @@ def written(draw: st.DrawFn, value: Any) -> str:
             return f'"{"".join(escapes)}"'
         return json.dumps(value, ensure_ascii=style == "ascii")
 
-    def write(value: Any) -> str:
+    def write(value):
         if isinstance(value, Members):
             members = (
                 f"{space()}{text(name)}{space()}:{space()}{write(member)}"
@@ -289,7 +275,7 @@ def written(draw: st.DrawFn, value: Any) -> str:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> tuple[str, Call]:
+def documents(draw):
     """Draw a list or a show, with other members around it."""
     call = draw(st.sampled_from([Call.DETAIL, Call.SHOW]))
     if call is Call.SHOW:
@@ -301,9 +287,7 @@ def documents(draw: st.DrawFn) -> tuple[str, Call]:
     return draw(written(Members(members))), call
 
 
-def reference(
-    text: str, call: Call, records: dict[str, States], overwrite: bool
-) -> Any:
+def reference(text, call, records, overwrite):
     """Return the document as a plain load and update makes it.
 
     Or None, if it holds no servers.
@@ -334,9 +318,7 @@ def reference(
 @given(
     documents(), st.dictionaries(st.sampled_from("abc"), STATES), st.booleans()
 )
-def test_splice_does_what_load_and_update_do(
-    drawn: tuple[str, Call], records: dict[str, States], overwrite: bool
-) -> None:
+def test_splice_does_what_load_and_update_do(drawn, records, overwrite):
     text, call = drawn
     body = text.encode()
     expected = reference(text, call, records, overwrite)

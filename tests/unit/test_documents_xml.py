@@ -6,7 +6,6 @@ The hostile suite has bodies that are cut short, changed or nested deeply.
 from __future__ import annotations
 
 import io
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -35,38 +34,28 @@ ADDED_B = (
 )
 
 
-def spliced(
-    body: str,
-    call: Call = Call.DETAIL,
-    *,
-    overwrite: bool = False,
-    records: dict[str, States] = RECORDS,
-) -> str:
+def spliced(body, call=Call.DETAIL, *, overwrite=False, records=RECORDS):
     document = Servers(body.encode(), call, overwrite=overwrite)
     return document.splice(records).decode()
 
 
-def assert_spliced(
-    template: str, *texts: str, call: Call = Call.DETAIL, **options: Any
-) -> None:
+def assert_spliced(template, *texts, call=Call.DETAIL, **options):
     """Assert that texts are added where a template has braces."""
     before = template.format(*[""] * len(texts))
     assert spliced(before, call, **options) == template.format(*texts)
 
 
-def server_ids(
-    body: str, call: Call = Call.DETAIL, *, overwrite: bool = False
-) -> list[str]:
+def server_ids(body, call=Call.DETAIL, *, overwrite=False):
     return list(Servers(body.encode(), call, overwrite=overwrite).server_ids)
 
 
-def assert_refused(body: bytes, call: Call = Call.DETAIL) -> None:
+def assert_refused(body, call=Call.DETAIL):
     with pytest.raises(ValueError):  # noqa: PT011 - any will do
         Servers(body, call, overwrite=True)
 
 
 @pytest.mark.parametrize("call", [Call.LIST, Call.DETAIL])
-def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
+def test_each_server_of_a_list_gets_its_states(call):
     template = (
         f"<?xml version='1.0' encoding='UTF-8'?>\n<servers{{}}{XMLNS}>"
         '<server{} id="a" name="x"><metadata/></server>\n'
@@ -77,7 +66,7 @@ def test_each_server_of_a_list_gets_its_states(call: Call) -> None:
     assert_spliced(template, *added, call=call)
 
 
-def test_show_gets_the_states_of_its_server() -> None:
+def test_show_gets_the_states_of_its_server():
     template = f'<server{{}}{XMLNS} id="a"><image id="b"/></server>'
     assert_spliced(template, DECLARED + ADDED_A, call=Call.SHOW)
     template = f'<server{{}}{XMLNS} id="a" status="UNKNOWN" name=""/>'
@@ -103,7 +92,7 @@ def test_show_gets_the_states_of_its_server() -> None:
         '<server id="a" status="UNKNOWN"/>',  # in a cell that is down
     ],
 )
-def test_list_without_servers_to_extend_stays_unchanged(servers: str) -> None:
+def test_list_without_servers_to_extend_stays_unchanged(servers):
     body = f"<servers{XMLNS}>{servers}</servers>"
     for overwrite in (False, True):
         assert server_ids(body, overwrite=overwrite) == []
@@ -126,7 +115,7 @@ def test_list_without_servers_to_extend_stays_unchanged(servers: str) -> None:
         f'<servers{{}}{XMLNS}><server{{}} id="a"/><!-- -->',
     ],
 )
-def test_list_keeps_every_byte(template: str) -> None:
+def test_list_keeps_every_byte(template):
     assert_spliced(template + "</servers>\n", DECLARED, ADDED_A)
 
 
@@ -171,9 +160,7 @@ def test_list_keeps_every_byte(template: str) -> None:
         ),
     ],
 )
-def test_prefix_is_declared_on_the_root_once(
-    template: str, declared: str, used: str
-) -> None:
+def test_prefix_is_declared_on_the_root_once(template, declared, used):
     assert_spliced(
         template,
         declared,
@@ -182,7 +169,7 @@ def test_prefix_is_declared_on_the_root_once(
     )
 
 
-def test_only_missing_states_are_added() -> None:
+def test_only_missing_states_are_added():
     complete = f"<server{DECLARED}{ADDED_B}{XMLNS} id='a'/>"
     assert server_ids(complete, Call.SHOW) == []
     assert spliced(complete, Call.SHOW) == complete
@@ -195,7 +182,7 @@ def test_only_missing_states_are_added() -> None:
     )
 
 
-def test_overwrite_replaces_values_and_keeps_their_quotes() -> None:
+def test_overwrite_replaces_values_and_keeps_their_quotes():
     template = (
         f"<servers{XMLNS} xmlns:e='{NAMESPACE}'{DECLARED}><server{{}} id='b' "
         "name='e:task_state=\"\">' xmlns='{}' e:power_state = '{}'\n"
@@ -208,7 +195,7 @@ def test_overwrite_replaces_values_and_keeps_their_quotes() -> None:
     )
 
 
-def test_overwrite_needs_no_declaration_where_nothing_is_added() -> None:
+def test_overwrite_needs_no_declaration_where_nothing_is_added():
     body = (
         f"<servers{XMLNS}><server id='a' xmlns:e='{NAMESPACE}'{{}}/></servers>"
     )
@@ -218,7 +205,7 @@ def test_overwrite_needs_no_declaration_where_nothing_is_added() -> None:
     )
 
 
-def test_values_are_escaped() -> None:
+def test_values_are_escaped():
     states = States("<a href=\"x\" id='y'>&\t\r\n</a>", "é中\U0001f600", 1)
     template = f"<server{{}}{XMLNS} id='a'/>"
     added = (
@@ -230,7 +217,7 @@ def test_values_are_escaped() -> None:
     assert_spliced(template, added, call=Call.SHOW, records={"a": states})
 
 
-def test_what_xml_cannot_hold_is_replaced() -> None:
+def test_what_xml_cannot_hold_is_replaced():
     assert_spliced(
         f"<server{{}}{XMLNS} id='a'/>",
         f'{DECLARED} OS-EXT-STS:vm_state="\ufffd\ufffd\ufffd"'
@@ -241,7 +228,7 @@ def test_what_xml_cannot_hold_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("states", [(b"active", None, 1), ("active", None)])
-def test_other_states_are_a_type_error(states: Any) -> None:
+def test_other_states_are_a_type_error(states):
     with pytest.raises(TypeError):
         spliced(f"<server{XMLNS} id='a'/>", Call.SHOW, records={"a": states})
 
@@ -254,7 +241,7 @@ def test_other_states_are_a_type_error(states: Any) -> None:
         ('<?xml version="1.0" encoding="UTF-8"?>', "utf-8-sig"),
     ],
 )
-def test_utf_8_is_read(declaration: str, encoding: str) -> None:
+def test_utf_8_is_read(declaration, encoding):
     template = (
         f"{declaration}<é:servers{{}} xmlns:é='{COMPUTE}'>"
         "<é:server{} x='中\U0001f600' id='a'>\U0001f600</é:server>"
@@ -280,7 +267,7 @@ def test_utf_8_is_read(declaration: str, encoding: str) -> None:
         ("none", "utf-8"),
     ],
 )
-def test_other_encodings_are_refused(declared: str, encoding: str) -> None:
+def test_other_encodings_are_refused(declared, encoding):
     body = f"<servers{XMLNS} a='é'><server id='a'/></servers>"
     if declared:
         body = f"<?xml version='1.0' encoding='{declared}'?>{body}"
@@ -309,11 +296,11 @@ def test_other_encodings_are_refused(declared: str, encoding: str) -> None:
         f"<servers{XMLNS}>" + " " * MAX_SIZE + "</servers>",
     ],
 )
-def test_other_bodies_are_refused(body: str) -> None:
+def test_other_bodies_are_refused(body):
     assert_refused(body.encode("utf-8", "surrogateescape"))
 
 
-def test_list_is_no_single_server() -> None:
+def test_list_is_no_single_server():
     assert_refused(f"<servers{XMLNS}/>".encode(), Call.SHOW)
 
 
@@ -325,9 +312,7 @@ def test_list_is_no_single_server() -> None:
     ],
     ids=["depth", "one large attribute"],
 )
-def test_large_element_does_not_keep_a_server_from_its_states(
-    servers: str,
-) -> None:
+def test_large_element_does_not_keep_a_server_from_its_states(servers):
     template = f"<servers{{}}{XMLNS}>{servers}<server{{}} id='b'/></servers>"
     assert_spliced(template, DECLARED, ADDED_B)
 
@@ -355,7 +340,7 @@ STRANGE = [
 
 
 @st.composite
-def attributes(draw: st.DrawFn, named: dict[str, str]) -> str:
+def attributes(draw, named):
     text = ""
     for name in draw(st.permutations(sorted(named))):
         space = draw(st.sampled_from([" ", "\n  ", "\t", "\r\n"]))
@@ -369,7 +354,7 @@ def attributes(draw: st.DrawFn, named: dict[str, str]) -> str:
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> tuple[str, str, dict[str, States]]:
+def documents(draw):
     """Draw a list of servers without states, and make it with them."""
     records = draw(st.dictionaries(IDS, ALL_STATES))
     element = draw(st.sampled_from(["", "c:", "é:"]))
@@ -407,13 +392,13 @@ def documents(draw: st.DrawFn) -> tuple[str, str, dict[str, States]]:
     )
 
 
-def escaped(value: str | int | None) -> str:
+def escaped(value):
     text = str(value).replace("&", "&amp;").replace("<", "&lt;")
     text = text.replace(">", "&gt;").replace('"', "&quot;")
     return text.replace("'", "&#39;").replace("\n", "&#10;")
 
 
-def canonical(body: bytes) -> str:
+def canonical(body):
     """Return a body as a second parser reads it, without states."""
     names = {f"{{{NAMESPACE}}}{name}" for name in States._fields}
     text: str = ElementTree.canonicalize(
@@ -423,9 +408,7 @@ def canonical(body: bytes) -> str:
 
 
 @given(documents(), st.booleans())
-def test_any_list_keeps_every_byte_and_gets_its_states(
-    drawn: tuple[str, str, dict[str, States]], overwrite: bool
-) -> None:
+def test_any_list_keeps_every_byte_and_gets_its_states(drawn, overwrite):
     before, expected, records = drawn
     body = before.encode()
     after = Servers(body, Call.DETAIL, overwrite=overwrite).splice(records)

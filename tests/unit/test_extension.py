@@ -31,19 +31,19 @@ ELEMENT = (
 )
 
 
-def in_json(document: Any, member: str = "extensions") -> Any:
+def in_json(document, member="extensions"):
     after = corrected(json.dumps(document).encode(), "json", member)
     assert corrected(after, "json", member) is after
     return json.loads(after)
 
 
-def in_xml(body: str, member: str = "extensions") -> ElementTree.Element:
+def in_xml(body, member="extensions"):
     after = corrected(body.encode(), "xml", member)
     assert corrected(after, "xml", member) is after
     return ElementTree.fromstring(after)  # noqa: S314
 
 
-def assert_same(element: ElementTree.Element, text: str) -> None:
+def assert_same(element, text):
     """Assert that an element is the one in a text, but for prefixes."""
     expected = ElementTree.fromstring(text)  # noqa: S314
     assert [
@@ -55,7 +55,7 @@ def assert_same(element: ElementTree.Element, text: str) -> None:
     ]
 
 
-def test_entry_in_json_is_added_or_corrected() -> None:
+def test_entry_in_json_is_added_or_corrected():
     others = [{"alias": "NMN", "namespace": FAKE}, 1, None, {"alias": 1}]
     own = {"x": [{"é": 1e3}], "alias": "OS-EXT-STS", "updated": None}
     right = own | {"namespace": NAMESPACE, "updated": UPDATED}
@@ -77,7 +77,7 @@ def test_entry_in_json_is_added_or_corrected() -> None:
 
 
 @pytest.mark.parametrize("body_format", DOCUMENTS)
-def test_document_is_correct(body_format: str) -> None:
+def test_document_is_correct(body_format):
     document = DOCUMENTS[body_format]
     assert corrected(document, body_format, "extension") is document
     if body_format == "json":
@@ -109,7 +109,7 @@ def test_document_is_correct(body_format: str) -> None:
     ],
 )
 @pytest.mark.parametrize("member", ["extensions", "extension"])
-def test_other_json_is_refused(body: bytes, member: str) -> None:
+def test_other_json_is_refused(body, member):
     with pytest.raises((ValueError, RecursionError)):
         corrected(body, "json", member)
 
@@ -137,11 +137,11 @@ def test_other_json_is_refused(body: bytes, member: str) -> None:
         ),
     ],
 )
-def test_list_in_xml_gets_a_correct_entry(before: str, after: str) -> None:
+def test_list_in_xml_gets_a_correct_entry(before, after):
     assert_same(in_xml(before), after)
 
 
-def test_entry_in_xml_is_corrected() -> None:
+def test_entry_in_xml_is_corrected():
     body = f'<extension{XMLNS} alias="OS-EXT-STS" namespace="%s"%s/>'
     assert_same(
         in_xml(body % (FAKE, ""), "extension"),
@@ -167,7 +167,7 @@ def test_entry_in_xml_is_corrected() -> None:
     ],
 )
 @pytest.mark.parametrize("member", ["extensions", "extension"])
-def test_other_xml_is_refused(body: str, member: str) -> None:
+def test_other_xml_is_refused(body, member):
     with pytest.raises((ValueError, RecursionError)):
         corrected(body.encode(), "xml", member)
 
@@ -188,9 +188,7 @@ EXTENSIONS = st.lists(
 
 
 @given(EXTENSIONS)
-def test_any_list_gets_a_correct_entry(
-    entries: list[dict[str, str]],
-) -> None:
+def test_any_list_gets_a_correct_entry(entries):
     expected: list[dict[str, Any]] = []
     own = False
     for entry in entries:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 
-def requirements(text: str) -> list[Requirement]:
+def requirements(text):
     return [
         Requirement(line)
         for line in text.splitlines()
@@ -21,7 +21,7 @@ def requirements(text: str) -> list[Requirement]:
     ]
 
 
-def versions(text: str, operator: str) -> list[tuple[str, str]]:
+def versions(text, operator):
     """Return names with their versions, each with the same operator."""
     found: list[tuple[str, str]] = []
     for requirement in requirements(text):
@@ -32,15 +32,13 @@ def versions(text: str, operator: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def setup_cfg() -> configparser.ConfigParser:
+def setup_cfg():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     return setup
 
 
-def test_constraints_are_the_lowest_that_are_allowed(
-    setup_cfg: configparser.ConfigParser,
-) -> None:
+def test_constraints_are_the_lowest_that_are_allowed(setup_cfg):
     extras = setup_cfg["options.extras_require"].values()
     allowed = [setup_cfg["options"]["install_requires"], *extras]
     pinned = versions((ROOT / "lowest-constraints.txt").read_text(), "==")
@@ -48,9 +46,7 @@ def test_constraints_are_the_lowest_that_are_allowed(
 
 
 @pytest.mark.parametrize("release", range(29, 35))
-def test_every_nova_keeps_its_libraries(
-    setup_cfg: configparser.ConfigParser, release: int
-) -> None:
+def test_every_nova_keeps_its_libraries(setup_cfg, release):
     constraints = ROOT / f"tests/nova/constraints/nova{release}.txt"
     pins = dict(versions(constraints.read_text(), "=="))
     added = [

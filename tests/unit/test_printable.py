@@ -1,7 +1,5 @@
 """Untrusted text in log messages."""
 
-from __future__ import annotations
-
 import pytest
 
 from nova_ext_sts.printable import printable
@@ -15,7 +13,5 @@ from nova_ext_sts.printable import printable
         ("\x1b[2J\u2028\x00", "\\x1b[2J\\u2028\\x00"),
     ],
 )
-def test_text_begins_no_line_and_controls_no_terminal(
-    text: str, line: str
-) -> None:
+def test_text_begins_no_line_and_controls_no_terminal(text, line):
     assert printable(text) == line

@@ -6,7 +6,7 @@ The sample configuration file has their defaults.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from oslo_config import cfg
@@ -16,18 +16,12 @@ from nova_ext_sts import ExtendedStatus, filter_factory, opts, settings
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import answering
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Configured = Callable[[str], cfg.ConfigOpts]
-
 
 @pytest.fixture
-def configured(tmp_path: Path) -> Configured:
+def configured(tmp_path):
     """Return a function that reads a configuration file."""
 
-    def read(text: str) -> cfg.ConfigOpts:
+    def read(text):
         path = tmp_path / "x.conf"
         path.write_text(text)
         conf = cfg.ConfigOpts()
@@ -37,9 +31,7 @@ def configured(tmp_path: Path) -> Configured:
     return read
 
 
-def test_filters_section_takes_precedence_over_the_file(
-    configured: Configured,
-) -> None:
+def test_filters_section_takes_precedence_over_the_file(configured):
     conf = configured(
         "[extended_status]\n"
         "calls = detail\n"
@@ -59,7 +51,7 @@ def test_filters_section_takes_precedence_over_the_file(
     assert settings.read(conf, {}).timeout == 2.0
 
 
-def test_filters_section_has_text_or_values() -> None:
+def test_filters_section_has_text_or_values():
     local = {
         "overwrite": 1,
         "announce": False,
@@ -92,11 +84,8 @@ def test_filters_section_has_text_or_values() -> None:
     ],
 )
 def test_default_record_source_depends_on_the_known_databases(
-    configured: Configured,
-    local: dict[str, str],
-    nova: dict[str, str],
-    name: str,
-) -> None:
+    configured, local, nova, name
+):
     sections = [
         f"[{group}]\nconnection = {url}" for group, url in nova.items()
     ]
@@ -104,7 +93,7 @@ def test_default_record_source_depends_on_the_known_databases(
     assert settings.read(conf, local).record_source == name
 
 
-def test_novas_database_options_apply(configured: Configured) -> None:
+def test_novas_database_options_apply(configured):
     conf = configured(
         "[database]\n"
         "connection = mysql+pymysql://main\n"
@@ -140,7 +129,7 @@ def test_novas_database_options_apply(configured: Configured) -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_nova_can_register_its_options_before_or_after(is_first: bool) -> None:
+def test_nova_can_register_its_options_before_or_after(is_first):
     conf = cfg.ConfigOpts()
     if not is_first:
         settings.read(conf, {})
@@ -149,7 +138,7 @@ def test_nova_can_register_its_options_before_or_after(is_first: bool) -> None:
     settings.read(conf, {})
 
 
-def test_database_group_can_lack_options() -> None:
+def test_database_group_can_lack_options():
     conf = cfg.ConfigOpts()
     conf.register_opt(cfg.StrOpt("connection"), group="database")
     conf.set_override("connection", "sqlite://", group="database")
@@ -199,9 +188,7 @@ INVALID: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("local", "keywords"), INVALID)
-def test_invalid_option_ends_loading_with_one_sentence(
-    local: dict[str, Any], keywords: list[str]
-) -> None:
+def test_invalid_option_ends_loading_with_one_sentence(local, keywords):
     with pytest.raises(ConfigurationError) as raised:
         filter_factory({}, **local)(answering(b""))
     message = str(raised.value)
@@ -221,8 +208,8 @@ def test_invalid_option_ends_loading_with_one_sentence(
     ],
 )
 def test_error_names_the_section_of_the_file(
-    configured: Configured, group: str, option: str, keyword: str
-) -> None:
+    configured, group, option, keyword
+):
     conf = configured(f"[{group}]\n{option}\n")
     with pytest.raises(ConfigurationError) as raised:
         settings.read(conf, {})
@@ -241,20 +228,20 @@ def test_error_names_the_section_of_the_file(
     ],
 )
 def test_error_names_the_package_of_a_missing_driver(
-    monkeypatch: pytest.MonkeyPatch, module: str, url: str, package: str
-) -> None:
+    monkeypatch, module, url, package
+):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ConfigurationError) as raised:
         filter_factory({}, connection=url)(answering(b""))
     assert f"install {package}" in str(raised.value)
 
 
-def test_options_of_others_in_paste_defaults_are_ignored() -> None:
+def test_options_of_others_in_paste_defaults_are_ignored():
     others = {"here": "/etc/nova", "timeout": "soon", "connection": "x"}
     filter_factory(others, connection="sqlite://")(answering(b""))
 
 
-def test_filter_can_be_created_with_an_oslo_config_object() -> None:
+def test_filter_can_be_created_with_an_oslo_config_object():
     conf = cfg.ConfigOpts()
     conf.register_opts(opts.OPTS, group=opts.GROUP)
     conf.set_override("connection", "sqlite://", group=opts.GROUP)

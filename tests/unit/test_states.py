@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary of states, against the extension's specification."""
 
-from __future__ import annotations
-
 import pytest
 
 from nova_ext_sts.states import (
@@ -46,11 +44,11 @@ ROWS = [
 ]
 
 
-def test_table_is_the_specification_s() -> None:
+def test_table_is_the_specification_s():
     assert list(SPECIFIED_STATUSES) == ROWS
 
 
-def test_rows_are_for_different_states() -> None:
+def test_rows_are_for_different_states():
     rows = SPECIFIED_STATUSES + LATER_STATUSES
     assert len({row[1:] for row in rows}) == len(rows)
 
@@ -72,13 +70,11 @@ def test_rows_are_for_different_states() -> None:
         ("UNKNOWN", "hibernated", "rebooting"),
     ],
 )
-def test_states_give_the_status_of_their_row(
-    status: str, vm_state: str | None, task_state: str | None
-) -> None:
+def test_states_give_the_status_of_their_row(status, vm_state, task_state):
     assert server_status(vm_state, task_state) == status
 
 
-def test_states_have_the_order_of_the_attributes() -> None:
+def test_states_have_the_order_of_the_attributes():
     assert States._fields == ("vm_state", "task_state", "power_state")
     assert NO_STATES == (None, None, None)
     assert SCHEDULING == ("building", "scheduling", 0)

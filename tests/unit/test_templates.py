@@ -1,7 +1,5 @@
 """Templates of URLs in cell mappings."""
 
-from __future__ import annotations
-
 import pytest
 
 from nova_ext_sts.records.mappings import filled
@@ -35,7 +33,5 @@ from nova_ext_sts.records.mappings import filled
         ("{port.x}", "x://h/a", "{port.x}"),
     ],
 )
-def test_template_is_filled_as_nova_fills_it(
-    template: str, url: str, expected: str
-) -> None:
+def test_template_is_filled_as_nova_fills_it(template, url, expected):
     assert filled(template, url) == expected
