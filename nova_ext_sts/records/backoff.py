@@ -102,6 +102,11 @@ class Outage:
         self._ended_at = -math.inf
         self._unlogged = [True]
         self._logged: list[bool] = []
+        self._parts: dict[object, Outage] = {}
+
+    def of(self, part: object) -> Outage:
+        """Return the outage of a part, while the others can be read."""
+        return self._parts.setdefault(part, Outage(self._name))
 
     def failed(self, reason: str, began: float = math.inf) -> None:
         """Note a failed lookup.

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, exc
 
 from nova_ext_sts.records import (
+    AccessDenied,
     DatabaseUnavailable,
     RecordsUnavailable,
+    SchemaMismatch,
     Unreachable,
     backoff,
 )
@@ -90,8 +92,12 @@ class Query:
         error = self.result
         if not isinstance(error, RecordsUnavailable):
             workers.outage.succeeded()
+            workers.outage.of(self.select).succeeded()
             return error
-        if isinstance(error, DatabaseUnavailable):
+        if isinstance(error, (AccessDenied, SchemaMismatch)):
+            # Other statements work, and must not end this outage.
+            workers.outage.of(self.select).failed(error.reason, self.began)
+        elif isinstance(error, DatabaseUnavailable):
             workers.outage.failed(error.reason, self.began)
         # Several responses may share the error, and tracebacks would pile up.
         raise type(error)(f"{workers.name}: {error.reason}")
