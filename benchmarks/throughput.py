@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +12,24 @@ from benchmarks.lookup import filled
 from benchmarks.report import Row
 from benchmarks.turns import ratios
 from nova_ext_sts import filter_factory
-from tests.servers.adapters import started
+from tests.servers.adapters import WSGIServer
 from tests.support.applications import answering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from _typeshed.wsgi import WSGIApplication
-
-    from tests.servers.adapters import Site
 
 ROOT = Path(__file__).parents[1]
 TURNS = 3
 SECONDS = 10
+
+
+class Gunicorn(WSGIServer):
+    command = """
+        gunicorn --no-control-socket --preload --workers=2 --log-level=error
+        --bind=127.0.0.1:{self.port}
+    """
 
 
 def bare() -> WSGIApplication:
@@ -60,17 +64,9 @@ def rows() -> Iterator[Row]:
 
 def _rate(factory: str) -> float:
     """Return how many requests gunicorn answers in a second."""
-
-    def gunicorn(site: Site) -> Sequence[str | Path]:
-        return (
-            *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
-            *("--preload", "--workers=2", "--log-level=error"),
-            *(f"--chdir={ROOT}", f"--bind=127.0.0.1:{site.port}"),
-            f"benchmarks.throughput:{factory}",
-        )
-
-    with started(gunicorn) as site:
-        url = f"http://127.0.0.1:{site.port}/v2.1/servers"
+    application = f"benchmarks.throughput:{factory}"
+    with Gunicorn(f"--chdir={ROOT}", application) as server:
+        url = f"http://127.0.0.1:{server.port}/v2.1/servers"
         output = subprocess.run(
             ["wrk", "-t1", "-c4", f"-d{SECONDS}s", url],
             stdout=subprocess.PIPE,

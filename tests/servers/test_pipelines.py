@@ -114,17 +114,11 @@ def test_links_are_those_of_the_proxy_in_front(plain, tmp_path):
 @pytest.mark.parametrize(
     ("sections", "prefix"),
     [
-        ([pipeline(EXTENDED, EXTENDED, API)], ""),
         ([urlmap("main", healthcheck="healthcheck", **{"": "demo"})], ""),
         ([urlmap("main", compute="demo")], "/compute"),
         ([pipeline(EXTENDED, "mapped"), urlmap("mapped", **{"": API})], ""),
     ],
-    ids=[
-        "second copy",
-        "health check beside",
-        "urlmap in front",
-        "urlmap behind",
-    ],
+    ids=["health check beside", "urlmap in front", "urlmap behind"],
 )
 def test_pipeline_makes_no_difference(sections, prefix, plain, tmp_path):
     assert_same(Client(loaded(tmp_path, *sections)), plain, prefix)

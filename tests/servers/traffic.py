@@ -7,9 +7,9 @@ import http.client
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tests.servers.adapters import Site
+    from tests.servers.adapters import WSGIServer
 
 #: What all links in the responses begin with.
 HOST = "compute.test:8774"
@@ -35,23 +35,39 @@ class Response(NamedTuple):
     body: bytes
 
 
-def calls(ids: Sequence[str]) -> Iterable[Request]:
-    for root in ("/v2.1", "/v2.1/project"):
-        for path in ("", "/detail", f"/{ids[0]}"):
-            for ending in ("", ".json", ".xml", "/"):
-                yield Request(f"{root}/servers{path}{ending}")
-    for query in ("limit=3", "limit=0", f"marker={ids[3]}", "name=%5Eact"):
-        yield Request(f"/v2.1/servers?{query}")
-
-
-def extensions(ids: Sequence[str]) -> Iterable[Request]:
-    for path in ("", "/OS-EXT-STS", "/OS-DCF", "/nothing"):
-        for ending in ("", ".xml"):
-            yield Request(f"/v2.1/extensions{path}{ending}")
-
-
-def request_headers(ids: Sequence[str]) -> Iterable[Request]:
-    for path in ("/v2.1/servers", f"/v2.1/servers/{ids[3]}"):
+def requests(ids: Sequence[str]) -> Iterator[Request]:
+    """Yield a request of each kind, about servers with these ids."""
+    first, other = ids[0], ids[3]
+    paths = [
+        f"{root}/servers{path}{ending}"
+        for root in ("/v2.1", "/v2.1/project")
+        for path in ("", "/detail", f"/{first}")
+        for ending in ("", ".json", ".xml", "/")
+    ]
+    paths += [
+        f"/v2.1/servers?{query}"
+        for query in ("limit=3", "limit=0", f"marker={other}", "name=%5Eact")
+    ]
+    paths += [
+        f"/v2.1/extensions{path}{ending}"
+        for path in ("", "/OS-EXT-STS", "/OS-DCF", "/nothing")
+        for ending in ("", ".xml")
+    ]
+    faults = [
+        "/",
+        "/nothing",
+        "/v2.1",
+        "/v2.1/flavors/detail",
+        f"/v2.1/servers/{ABSENT}",
+        "/v2.1/servers/%C3%BC",
+        f"/v2.1/servers/{first}/ips",
+        "/v2.1/%73ervers",
+        "/v2.1/servers?limit=-1",
+        "/v2.1/servers/detail?marker=%22%3C%26",
+        f"/v2.1/%C3%BC%20b/servers/{first}",
+    ]
+    yield from map(Request, paths + faults)
+    for path in ("/v2.1/servers", f"/v2.1/servers/{other}"):
         for header in (
             ("Accept", "application/xml"),
             ("Accept-Encoding", "gzip, deflate"),
@@ -60,39 +76,17 @@ def request_headers(ids: Sequence[str]) -> Iterable[Request]:
             ("X-Forwarded-Host", "elsewhere.test"),
         ):
             yield Request(path, headers=(header,))
-
-
-def other_methods(ids: Sequence[str]) -> Iterable[Request]:
-    json = ("Content-Type", "application/json")
-    for path in ("/v2.1/servers", f"/v2.1/servers/{ids[3]}"):
         yield Request(path, "HEAD")
         yield Request(path, "DELETE")
         for method in ("POST", "PUT"):
+            json = ("Content-Type", "application/json")
             yield Request(path, method, (json,), b'{"a": 1}')
 
 
-def faults(ids: Sequence[str]) -> Iterable[Request]:
-    for path in (
-        "/",
-        "/nothing",
-        "/v2.1",
-        "/v2.1/flavors/detail",
-        f"/v2.1/servers/{ABSENT}",
-        "/v2.1/servers/%C3%BC",
-        f"/v2.1/servers/{ids[0]}/ips",
-        "/v2.1/%73ervers",
-        "/v2.1/servers?limit=-1",
-        "/v2.1/servers?limit=many",
-        "/v2.1/servers/detail?marker=%22%3C%26",
-        f"/v2.1/%C3%BC%20b/servers/{ids[0]}",
-    ):
-        yield Request(path)
-
-
-def answered(site: Site, request: Request) -> Response:
+def answered(server: WSGIServer, request: Request) -> Response:
     """Return the response to a request, without the server's own headers."""
     with contextlib.closing(
-        http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+        http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     ) as connection:
         connection.request(
             request.method,

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from tests.support.lookups import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -31,7 +31,7 @@ PATIENCE = 60.0
 class Server:
     """A server on a free port, with its files in a new directory.
 
-    Where its binary is missing, the test is skipped. The words of its command
+    Where its binary is missing, so is the test. The words of its command
     lines, its configuration and its URL are formatted with ``self``.
 
     :param options: appended to the command line
@@ -50,7 +50,7 @@ class Server:
     #: The user of Debian's package, if the server refuses to run as root.
     package_user = ""
 
-    def __init__(self, *options: str, files: Sequence[Path] = ()) -> None:
+    def __init__(self, *options: str, files: Iterable[Path] = ()) -> None:
         self.options = options
         self.port = free_port()
         self.version = ""
@@ -201,8 +201,15 @@ class Server:
         path = os.pathsep.join([*self.places, os.environ["PATH"]])
         found = shutil.which(words[0], path=path)
         if not found:
-            pytest.skip(f"{words[0]} is not installed")
+            missing(f"{words[0]} is not installed")
         return [found, *words[1:]]
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip a test, or fail it where all servers are required."""
+    if os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def is_alive(process: int) -> bool:
