@@ -1,66 +1,119 @@
 """One demo and one real Nova for the whole run, over HTTP."""
 
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple
+
 import pytest
 from keystonemiddleware.fixture import AuthTokenFixture
+from webtest.http import StopableWSGIServer
 
-from tests.clients import backends
+from nova_ext_sts.demo.servers import ALL_STATES, server_id
+from nova_ext_sts.states import States
+from tests.clients.adapters import TOKEN
 from tests.nova import fleet
-from tests.nova.installation import ADMIN, Installation, SQLiteFiles
+from tests.nova.installation import (
+    ADMIN,
+    DOWN_CELL,
+    Installation,
+    SQLiteFiles,
+)
+from tests.support.demo import started
+
+
+class Backend(NamedTuple):
+    """One API, with the filter and without it.
+
+    :param extended: the endpoint with the filter
+    :param bare: the endpoint without it
+    :param records: the states of each server, by its id
+    :param down: the ids of the servers in a cell that does not answer
+    """
+
+    extended: str
+    bare: str
+    records: dict[str, States]
+    down: frozenset[str] = frozenset()
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory):
-    """A Nova that knows one token, with every server of the fleet."""
+def demo(tmp_path_factory):
+    """The demo's command with its filter, and once more without."""
+    database = tmp_path_factory.mktemp("demo") / "demo.sqlite"
+    arguments = ("--all-states", "--database", database)
+    with (
+        started(*arguments) as extended,
+        started("--without-filter", *arguments) as bare,
+    ):
+        records = {server_id(name): ALL_STATES[name] for name in ALL_STATES}
+        yield Backend(extended.url, bare.url, records)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """Serve two applications of a Nova that knows one token.
+
+    It has every server of the fleet.
+    """
     directory = tmp_path_factory.mktemp("nova")
     with (
+        contextlib.ExitStack() as stack,
         AuthTokenFixture() as tokens,
         Installation(
             directory, SQLiteFiles(directory), authtoken=True
         ) as installation,
     ):
         tokens.add_token_data(
-            token_id=backends.TOKEN,
+            token_id=TOKEN,
             user_id=ADMIN["X-User-Id"],
             project_id=ADMIN["X-Project-Id"],
             role_list=ADMIN["X-Roles"].split(","),
         )
-        fleet.create(fleet.fleet())
-        yield installation
+        servers = fleet.fleet()
+        fleet.create(servers)
+        # What Nova lists for one project: deleted servers only if asked to.
+        records = {
+            each.id: States(each.vm_state, each.task_state, each.power_state)
+            for each in servers
+            if each.project == ADMIN["X-Project-Id"]
+            and not each.deleted
+            and each.cell != DOWN_CELL
+            and each.vm_state != "soft-delete"
+        }
+        down = frozenset(each.id for each in servers if each.cell == DOWN_CELL)
+
+        def endpoint(name):
+            server = StopableWSGIServer.create(
+                installation.application(name), threads=2
+            )
+            stack.callback(server.shutdown)
+            return f"{server.application_url}v2.1"
+
+        yield lambda extended, bare: Backend(
+            endpoint(extended), endpoint(bare), records, down
+        )
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    with backends.demo(tmp_path_factory.mktemp("demo")) as backend:
-        yield backend
-
-
-@pytest.fixture(scope="session")
-def nova(installation):
+def nova(served):
     """Nova as operators have it: only its plain list has no states."""
-    with backends.nova(installation, "osapi_compute", "nova_alone") as backend:
-        yield backend
+    return served("osapi_compute", "nova_alone")
 
 
 @pytest.fixture(scope="session")
-def nova_behind_shim(installation):
+def nova_behind_shim(served):
     """Nova without any states."""
-    with backends.nova(
-        installation, "behind_shim_and_filter", "behind_shim"
-    ) as backend:
-        yield backend
+    return served("behind_shim_and_filter", "behind_shim")
 
 
 @pytest.fixture(scope="session")
-def nova_for_tempest(installation):
+def nova_for_tempest(served):
     """Nova without any states, with ``calls = detail,show``."""
-    with backends.nova(
-        installation, "behind_shim_and_detail_and_show_filter", "behind_shim"
-    ) as backend:
-        yield backend
+    return served("behind_shim_and_detail_and_show_filter", "behind_shim")
 
 
 @pytest.fixture(scope="session", params=["demo", "nova", "nova_behind_shim"])
 def backend(request):
     """Each Compute API in turn."""
-    found = request.getfixturevalue(request.param)
-    return found
+    return request.getfixturevalue(request.param)
