@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from nova_ext_sts.demo import servers
 from nova_ext_sts.demo.servers import server_id
+from nova_ext_sts.states import States
+from tests.support.demo import started
 
 EXAMPLES = Path(__file__).parents[2] / "doc/source/user/examples"
 #: {program: (its command, what it needs)}.
@@ -23,73 +23,46 @@ PROGRAMS = {
 }
 
 
-class Demo(NamedTuple):
-    url: str
-    database: Path
-
-    def change(self, name, **states):
-        for column, value in states.items():
-            with contextlib.closing(sqlite3.connect(self.database)) as file:
-                file.execute(
-                    f"UPDATE instances SET {column} = ? "
-                    "WHERE display_name = ?",
-                    (value, name),
-                )
-                file.commit()
+@pytest.fixture
+def database(tmp_path):
+    """The demo's servers."""
+    return tmp_path / "demo.sqlite"
 
 
 @pytest.fixture
-def demo(tmp_path, request):
-    """The demo, with the option that a test asks for."""
-    database = tmp_path / "demo.sqlite"
-    process = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("nova-ext-sts-demo"),
-            *("--port", "0", "--database", database),
-            *getattr(request, "param", ()),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        prefix = "The Compute API is at "
-        line = next(
-            line for line in process.stdout or () if line.startswith(prefix)
-        )
-        yield Demo(line.removeprefix(prefix).split()[0], database)
-        process.terminate()
+def url(database, request):
+    """The demo's endpoint, with the option that a test asks for."""
+    option = getattr(request, "param", ())
+    with started("--database", database, *option) as demo:
+        yield demo.url
 
 
 @pytest.fixture(params=PROGRAMS)
-def start(request, demo):
+def start(request, url):
     """Start each program in turn, for servers with these names."""
     interpreter, needs = PROGRAMS[request.param]
     for tool in needs:
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed")
-    if interpreter == sys.executable:
-        pytest.importorskip("openstack")
     environment = {
         **os.environ,
         "TOKEN": "any",
-        "COMPUTE": demo.url,
+        "COMPUTE": url,
         "OS_AUTH_TYPE": "none",
-        "OS_ENDPOINT": demo.url,
+        "OS_ENDPOINT": url,
     }
+    return lambda *names, timeout: subprocess.Popen(
+        [interpreter, EXAMPLES / request.param, *map(server_id, names)],
+        env={**environment, "TIMEOUT": f"{timeout}"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
-    def start(*names, timeout):
-        return subprocess.Popen(
-            [
-                interpreter,
-                EXAMPLES / request.param,
-                *map(server_id, names),
-            ],
-            env={**environment, "TIMEOUT": f"{timeout}"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
-    return start
+def ended(process):
+    """Return the exit status of a program, and its errors."""
+    _, errors = process.communicate(timeout=90)
+    return process.returncode, errors
 
 
 @pytest.mark.parametrize(
@@ -102,23 +75,21 @@ def start(request, demo):
     ],
 )
 def test_result(start, names, code, complaint):
-    process = start(*names, timeout=0)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == code
+    status, errors = ended(start(*names, timeout=0))
+    assert status == code
     assert complaint in errors
 
 
-def test_waits_until_servers_are_idle(demo, start):
+def test_waits_until_servers_are_idle(database, start):
     process = start("db-1", "build-7", timeout=60)
-    demo.change("db-1", task_state=None)
-    demo.change("build-7", vm_state="active", task_state=None)
-    process.communicate(timeout=90)
-    assert process.returncode == 0
+    active = States("active", None, 1)
+    ready = {server_id(name): active for name in ("db-1", "build-7")}
+    servers.update(database, ready.items())
+    assert ended(process)[0] == 0
 
 
-@pytest.mark.parametrize("demo", [["--without-filter"]], indirect=True)
+@pytest.mark.parametrize("url", [["--without-filter"]], indirect=True)
 def test_missing_states_do_not_count_as_idle(start):
-    process = start("web-1", timeout=0)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    status, errors = ended(start("web-1", timeout=0))
+    assert status == 1
     assert "timed out" in errors

@@ -5,17 +5,17 @@ A new clone, an empty home, and a new shell for each block.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import textwrap
 import venv
 from pathlib import Path
 
 import pytest
+
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.rst").read_text()
@@ -58,19 +58,33 @@ class Reader:
 
     def __init__(self, folder):
         self.clone = folder / "clone"
-        self.nova = folder / "opt"
         self.paste_file = folder / "etc" / "api-paste.ini"
-        self._home = folder / "home"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        nova, home, port = folder / "opt", folder / "home", free_port()
         self._demo: subprocess.Popen[str] | None = None
+        #: The README's words, and this test's; tox would run it once more.
+        self._places = {
+            "bin/nova-ext-sts-demo": f"bin/nova-ext-sts-demo --port {port}",
+            "127.0.0.1:8774": f"127.0.0.1:{port}",
+            "/etc/nova": f"{self.paste_file.parent}",
+            "/opt/nova": f"{nova}",
+            "bin/tox": "bin/tox list",
+        }
+        self._environ = {
+            # pip's own variables name its index and its certificates.
+            **{k: v for k, v in os.environ.items() if k.startswith("PIP_")},
+            "HOME": f"{home}",
+            "PATH": os.defpath + ":/usr/local/bin",
+            "LANG": "C.UTF-8",
+            "TOKEN": "any",
+            "COMPUTE": f"http://127.0.0.1:{port}/v2.1",
+        }
         subprocess.run(
             ["git", "clone", "-q", f"file://{ROOT}", self.clone], check=True
         )
-        venv.create(self.nova, with_pip=True)
+        venv.create(nova, with_pip=True)
         self.paste_file.parent.mkdir()
         self.paste_file.write_text(PASTE_FILE)
-        nova_conf = self._home / ".nova" / "nova.conf"
+        nova_conf = home / ".nova" / "nova.conf"
         nova_conf.parent.mkdir(parents=True)
         database = self.clone / "nova-ext-sts-demo.sqlite"
         nova_conf.write_text(
@@ -79,14 +93,31 @@ class Reader:
         )
 
     def paste(self, block):
-        """Run a block in a new shell, and return what it prints."""
-        command = self._here(block)
+        """Run a block in a new shell, and return what it prints.
+
+        The demo is left running, until a block starts it again.
+        """
         if "bin/nova-ext-sts-demo" in block:
-            return self._start_demo(command)
-        done = subprocess.run(command, timeout=900, **self._terminal())
-        assert done.returncode == 0, done.stdout
-        output: str = done.stdout
-        return output
+            self.press_ctrl_c()
+        for place, own in self._places.items():
+            block = block.replace(place, own)
+        process = subprocess.Popen(
+            ["bash", "-e", "-c", block],
+            cwd=self.clone,
+            env=self._environ,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        printed = ""
+        for line in process.stdout or ():
+            printed += line
+            if line.startswith("The Compute API is at"):
+                self._demo = process
+                return printed
+        assert process.wait() == 0, printed
+        return printed
 
     def press_ctrl_c(self):
         """End the demo, if it runs."""
@@ -95,59 +126,12 @@ class Reader:
             self._demo.communicate(timeout=30)
             self._demo = None
 
-    def _here(self, block):
-        """Return the command, with the places of this test."""
-        for place, own in (
-            (
-                "bin/nova-ext-sts-demo",
-                f"bin/nova-ext-sts-demo --port {self._port}",
-            ),
-            ("127.0.0.1:8774", f"127.0.0.1:{self._port}"),
-            ("/etc/nova", str(self.paste_file.parent)),
-            ("/opt/nova", str(self.nova)),
-            # All tests, this one among them, are run elsewhere.
-            ("bin/tox", "bin/tox list"),
-        ):
-            block = block.replace(place, own)
-        return ["bash", "-e", "-c", block]
-
-    def _terminal(self):
-        # pip's own variables name its index and its certificates.
-        pip = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
-        return {
-            "cwd": self.clone,
-            "env": {
-                **pip,
-                "HOME": str(self._home),
-                "PATH": os.defpath + ":/usr/local/bin",
-                "LANG": "C.UTF-8",
-                "TOKEN": "any",
-                "COMPUTE": f"http://127.0.0.1:{self._port}/v2.1",
-            },
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-            "text": True,
-        }
-
-    def _start_demo(self, command):
-        self.press_ctrl_c()
-        self._demo = subprocess.Popen(
-            command, start_new_session=True, **self._terminal()
-        )
-        printed = ""
-        for line in self._demo.stdout or ():
-            printed += line
-            if line.startswith("The Compute API is at"):
-                break
-        return printed
-
 
 @pytest.fixture
 def reader(tmp_path):
     reader = Reader(tmp_path)
-    with contextlib.closing(contextlib.ExitStack()) as stack:
-        stack.callback(reader.press_ctrl_c)
-        yield reader
+    yield reader
+    reader.press_ctrl_c()
 
 
 def test_every_command_works_in_a_new_shell(reader):
@@ -167,13 +151,10 @@ def test_every_command_works_in_a_new_shell(reader):
 
 def constrain(reader):
     """Write the constraints that pip finds in the demo's environment."""
-    freeze = reader.clone / ".venv/bin/pip"
-    installed = subprocess.run(
-        [freeze, "freeze", "--exclude", "nova-ext-sts"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    pip = reader.clone / ".venv/bin/pip"
+    installed = subprocess.check_output(
+        [pip, "freeze", "--exclude", "nova-ext-sts"], text=True
+    )
     (reader.clone / "upper-constraints.txt").write_text(installed)
 
 
