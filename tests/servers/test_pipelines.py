@@ -1,23 +1,94 @@
-"""The filter among those around it in Nova's pipeline."""
+"""The filter among those around it in Nova's pipeline, and before a proxy."""
 
+import openstack
 import pytest
 from keystonemiddleware.fixture import AuthTokenFixture
+from paste import deploy
+from webtest.http import StopableWSGIServer
 
 from nova_ext_sts import extension
-from tests.servers.pipelines import (
-    API,
-    EXTENDED,
-    FILTERS,
-    ORIGIN,
-    loaded,
-    pipeline,
-    urlmap,
-)
-from tests.servers.traffic import ABSENT
+from tests.servers.adapters import PASTE_FILE
 from tests.support.applications import Client
+
+#: In Nova's order.
+FILTERS = (
+    "cors",
+    "http_proxy_to_wsgi",
+    "request_id",
+    "sizelimit",
+    "osprofiler",
+    "authtoken",
+)
+EXTENDED = "extended_status_demo"
+API = "demo_api"
+
+ORIGIN = "https://dashboard.test"
+
+SECTIONS = f"""\
+[filter:cors]
+paste.filter_factory = oslo_middleware.cors:filter_factory
+allowed_origin = {ORIGIN}
+
+[filter:http_proxy_to_wsgi]
+paste.filter_factory = oslo_middleware:HTTPProxyToWSGI.factory
+enable_proxy_headers_parsing = true
+
+[filter:request_id]
+paste.filter_factory = oslo_middleware:RequestId.factory
+
+[filter:sizelimit]
+paste.filter_factory = oslo_middleware:RequestBodySizeLimiter.factory
+
+[filter:osprofiler]
+paste.filter_factory = osprofiler.web:WsgiMiddleware.factory
+hmac_keys = key
+enabled = true
+
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+auth_type = none
+www_authenticate_uri = http://identity.test
+service_token_roles_required = true
+
+[filter:gzip]
+use = egg:Paste#gzip
+
+[app:healthcheck]
+paste.app_factory = oslo_middleware:Healthcheck.app_factory
+backends = disable_by_file
+disable_by_file_path = /nonexistent
+"""
 
 TOKEN = "token"  # noqa: S105
 OWN_HEADERS = ("content-length", "content-type", "openstack-api-version")
+
+
+def pipeline(*stages):
+    """Return the section of the application ``main``: its stages in order."""
+    return f"[pipeline:main]\npipeline = {' '.join(stages)}\n"
+
+
+def urlmap(name, **paths):
+    """Return a section that maps paths to applications."""
+    lines = [f"/{path}: {app}" for path, app in paths.items()]
+    return "\n".join(
+        [f"[composite:{name}]", "use = egg:Paste#urlmap", *lines, ""]
+    )
+
+
+def loaded(directory, *sections):
+    """Return the application ``main`` of a paste file.
+
+    :param directory: for the file and the demo's database
+    :param sections: added to the file that ships and to ``SECTIONS``
+    """
+    file = directory / "api-paste.ini"
+    file.write_text("\n".join((PASTE_FILE.read_text(), SECTIONS, *sections)))
+    return deploy.loadapp(
+        f"config:{file}",
+        name="main",
+        global_conf={"demo_connection": f"sqlite:///{directory}/demo.sqlite"},
+    )
 
 
 @pytest.fixture
@@ -48,7 +119,7 @@ def paths(plain):
         f"/v2.1/servers/{servers[0]['id']}",
         "/v2.1/extensions",
         f"/v2.1/extensions/{extension.ALIAS}",
-        f"/v2.1/servers/{ABSENT}",
+        "/v2.1/servers/absent",
         "/v2.1/flavors",
     ]
 
@@ -134,3 +205,43 @@ def test_filter_in_front_of_a_mount_point_changes_nothing(tmp_path, plain):
 
         assert client.get(f"/compute{path}") == expected
         assert b"OS-EXT-STS:vm_state" not in expected.body
+
+
+# Paste's proxy, in front of a real HTTP server.
+
+#: So few servers that clients follow links to further pages.
+PAGE = 3
+
+
+@pytest.fixture
+def endpoint(tmp_path):
+    """The proxy's endpoint; the server behind compresses its responses.
+
+    A compressed response passes without states, so states show that the
+    filter asked for a plain one.
+    """
+    behind = StopableWSGIServer.create(loaded(tmp_path, pipeline("gzip", API)))
+    proxy = (
+        "[app:proxy]\n"
+        "use = egg:Paste#transparent_proxy\n"
+        f"force_host = {behind.effective_host}:{behind.effective_port}\n"
+    )
+    front = StopableWSGIServer.create(
+        loaded(tmp_path, pipeline(EXTENDED, "proxy"), proxy)
+    )
+    yield f"{front.application_url}v2.1"
+    front.shutdown()
+    behind.shutdown()
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_openstacksdk_pages_through_the_proxy(endpoint, details):
+    # Links that led past the proxy would lead to pages without states.
+    compute = openstack.connect(auth_type="none", endpoint=endpoint).compute
+    servers = list(compute.servers(details=details, limit=PAGE))
+
+    assert len({server.id for server in servers}) > 2 * PAGE
+    assert all(server.vm_state for server in servers)
+    assert all(isinstance(server.power_state, int) for server in servers)
+    shown = compute.get_server(servers[0].id)
+    assert shown.vm_state == servers[0].vm_state
