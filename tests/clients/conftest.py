@@ -23,39 +23,29 @@ from tests.support.demo import started
 
 
 class Backend(NamedTuple):
-    """One API, with the filter and without it.
+    """A Compute API with the filter.
 
-    :param extended: the endpoint with the filter
-    :param bare: the endpoint without it
     :param records: the states of each server, by its id
     :param down: the ids of the servers in a cell that does not answer
     """
 
-    extended: str
-    bare: str
+    endpoint: str
     records: dict[str, States]
     down: frozenset[str] = frozenset()
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The demo's command with its filter, and once more without."""
+    """The demo's command."""
     database = tmp_path_factory.mktemp("demo") / "demo.sqlite"
-    arguments = ("--all-states", "--database", database)
-    with (
-        started(*arguments) as extended,
-        started("--without-filter", *arguments) as bare,
-    ):
+    with started("--all-states", "--database", database) as demo:
         records = {server_id(name): ALL_STATES[name] for name in ALL_STATES}
-        yield Backend(extended.url, bare.url, records)
+        yield Backend(demo.url, records)
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
-    """Serve two applications of a Nova that knows one token.
-
-    It has every server of the fleet.
-    """
+    """Serve an application of a Nova with every server of the fleet."""
     directory = tmp_path_factory.mktemp("nova")
     with (
         contextlib.ExitStack() as stack,
@@ -83,37 +73,35 @@ def served(tmp_path_factory):
         }
         down = frozenset(each.id for each in servers if each.cell == DOWN_CELL)
 
-        def endpoint(name):
+        def served(name):
             server = StopableWSGIServer.create(
                 installation.application(name), threads=2
             )
             stack.callback(server.shutdown)
-            return f"{server.application_url}v2.1"
+            return Backend(f"{server.application_url}v2.1", records, down)
 
-        yield lambda extended, bare: Backend(
-            endpoint(extended), endpoint(bare), records, down
-        )
+        yield served
 
 
 @pytest.fixture(scope="session")
 def nova(served):
     """Nova as operators have it: only its plain list has no states."""
-    return served("osapi_compute", "nova_alone")
+    return served("osapi_compute")
 
 
 @pytest.fixture(scope="session")
 def nova_behind_shim(served):
     """Nova without any states."""
-    return served("behind_shim_and_filter", "behind_shim")
+    return served("behind_shim_and_filter")
 
 
 @pytest.fixture(scope="session")
 def nova_for_tempest(served):
     """Nova without any states, with ``calls = detail,show``."""
-    return served("behind_shim_and_detail_and_show_filter", "behind_shim")
+    return served("behind_shim_and_detail_and_show_filter")
 
 
-@pytest.fixture(scope="session", params=["demo", "nova", "nova_behind_shim"])
+@pytest.fixture(params=["demo", "nova", "nova_behind_shim"])
 def backend(request):
     """Each Compute API in turn."""
     return request.getfixturevalue(request.param)

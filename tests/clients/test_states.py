@@ -42,7 +42,7 @@ def assert_shown(found, ids, backend):
 
 @pytest.mark.parametrize(("client", "call"), CALLS)
 def test_states_are_those_of_the_records(client, call, backend):
-    adapter = client(backend.extended)
+    adapter = client(backend.endpoint)
     if call == "show":
         # Each takes Nova a tenth of a second.
         ids = list(backend.records)[::7]
@@ -56,18 +56,18 @@ def test_states_are_those_of_the_records(client, call, backend):
 @pytest.mark.parametrize("client", [OpenStackSDK, NovaClient])
 def test_pages_end_with_the_last_server(client, call, backend):
     assert len(backend.records) > 3 * PAGE
-    paged = client(backend.extended).servers(call, limit=PAGE)
+    paged = client(backend.endpoint).servers(call, limit=PAGE)
     assert_shown(paged, backend.records, backend)
 
 
 @pytest.mark.parametrize("client", [OpenStackSDK, OpenStackClient])
 def test_server_is_found_by_its_name(client, demo):
     for name in ("vm-04", "vm-40"):
-        assert client(demo.extended).show(name) == ALL_STATES[name]
+        assert client(demo.endpoint).show(name) == ALL_STATES[name]
 
 
 def test_openstackclient_has_a_word_for_each_power_state(demo):
-    output = OpenStackClient(demo.extended).run(
+    output = OpenStackClient(demo.endpoint).run(
         *("list", "--long", "-c", "ID", "-c", "Power State")
     )
     assert dict(re.findall(r"^\| (\S{36}) \| (\w+)", output, re.M)) == {
