@@ -26,8 +26,7 @@ def pytest_configure(config):
 @pytest.fixture(params=databases.SYSTEMS)
 def system(request):
     """Each database system in turn."""
-    name: str = request.param
-    return name
+    return request.param
 
 
 @pytest.fixture
@@ -65,6 +64,5 @@ def pass_time(monkeypatch):
 @pytest.fixture
 def silent():
     """A server that accepts and says nothing."""
-    proxy = Proxy(None)
-    yield proxy
-    proxy.close()
+    with Proxy(None) as proxy:
+        yield proxy

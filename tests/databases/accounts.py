@@ -9,16 +9,11 @@ import time
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from tests.support.databases import DRIVERS
+
 if TYPE_CHECKING:
     from tests.support.applications import Client, Response
 
-#: The distribution of each driver.
-DRIVERS = {
-    "mysql+pymysql": "PyMySQL",
-    "mysql+mysqldb": "mysqlclient",
-    "postgresql+psycopg": "psycopg",
-    "postgresql+psycopg2": "psycopg2-binary",
-}
 MYSQL, POSTGRESQL = tuple(DRIVERS)[:2], tuple(DRIVERS)[2:]
 
 HEADINGS = ("environment", "responses", "with all states", "slowest")

@@ -10,23 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-import pytest
 
-from tests.support.servers import MariaDB, Server, free_port
+from tests.support.servers import MariaDB, Server, free_port, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 #: A real-time priority takes a privilege.
 PRIORITY = "gcomm.thread_prio=other:0"
-
-#: Of a node: whether it is ready, and how many members its group has.
-STATUS = (
-    "SELECT variable_name, variable_value FROM "
-    "information_schema.global_status WHERE variable_name IN "
-    "('WSREP_READY', 'WSREP_CLUSTER_SIZE')"
-)
 
 
 class Galera(MariaDB):
@@ -51,10 +43,10 @@ class Galera(MariaDB):
 
     def __init__(self, peer: str = "") -> None:
         if not PROVIDER.exists():
-            pytest.skip("galera-4 is not installed")
+            missing("galera-4 is not installed")
         # A node that joins copies the files of another one with it.
         if not shutil.which("rsync"):
-            pytest.skip("rsync is not installed")
+            missing("rsync is not installed")
         self.peer = peer
         self.sst_port = free_port()
         self.group_address = f"127.0.0.1:{free_port()}"
@@ -64,19 +56,18 @@ class Galera(MariaDB):
         )
         super().__init__()
 
-    def connect(self) -> pymysql.Connection[Any]:
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, on a new connection."""
         # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
         # a node that refuses queries refuses that, too.
-        return pymysql.connect(
-            host="127.0.0.1", port=self.port, user="root", autocommit=True
-        )
-
-    def execute(self, statement: str) -> Sequence[Sequence[Any]]:
-        """Return the rows of a statement, on a new connection."""
-        with self.connect() as connection, connection.cursor() as cursor:
+        with (
+            pymysql.connect(
+                host="127.0.0.1", port=self.port, user="root", autocommit=True
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(statement)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-            return rows
+            return list(cursor.fetchall())
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
@@ -87,11 +78,16 @@ class Galera(MariaDB):
         finally:
             self.execute("SET GLOBAL wsrep_reject_queries = 'NONE'")
 
-    def status(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in self.execute(STATUS)}
-
     def is_ready(self) -> bool:
-        return self.status()["wsrep_ready"] == "ON"
+        """Return whether it serves, in a group of all three members."""
+        rows = self.execute(
+            "SHOW STATUS WHERE Variable_name IN "
+            "('wsrep_ready', 'wsrep_cluster_size')"
+        )
+        return sorted(rows) == [
+            ("wsrep_cluster_size", "3"),
+            ("wsrep_ready", "ON"),
+        ]
 
 
 class Garbd(Server):
@@ -131,8 +127,8 @@ default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 """
     command = "haproxy -db -f {self.directory}/server.conf"
 
-    def __init__(self, *lines: str) -> None:
-        self.lines = "\n".join(lines)
+    def __init__(self, lines: str) -> None:
+        self.lines = lines
         super().__init__()
 
     def count(self, what: str) -> int:

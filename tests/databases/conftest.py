@@ -8,28 +8,21 @@ from tests.support.servers import MariaDB, PostgreSQL
 from tests.support.tables import aligned
 
 
-@pytest.fixture(scope="session")
-def mariadb():
-    with MariaDB() as server:
-        yield server
+def running(kind, *options):
+    """Return the fixture of a server that runs for the whole session."""
+
+    @pytest.fixture(scope="session")
+    def server():
+        with kind(*options) as server:
+            yield server
+
+    return server
 
 
-@pytest.fixture(scope="session")
-def mysql():
-    with MySQL() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def mysql_without_tls():
-    with MySQL("--tls-version=") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    with PostgreSQL() as server:
-        yield server
+mariadb = running(MariaDB)
+mysql = running(MySQL)
+mysql_without_tls = running(MySQL, "--tls-version=")
+postgresql = running(PostgreSQL)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -12,9 +12,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import pytest
-
-from tests.support.servers import Server
+from tests.support.servers import Server, missing
 
 #: Names the directory of the chroot, which is made if it does not exist.
 VARIABLE = "NOVA_EXT_STS_MYSQL_ROOT"
@@ -26,17 +24,12 @@ DOWNLOAD = 900.0
 
 @cache
 def chroot() -> Path:
-    """Return the chroot's directory, or skip the test.
-
-    Without NOVA_EXT_STS_REQUIRE_DATABASES a failed download skips, too.
-    """
+    """Return the chroot's directory, or skip the test."""
     path = Path(os.environ.get(VARIABLE) or DEFAULT).absolute()
     if os.geteuid() != 0:
-        pytest.skip("MySQL's chroot needs root")
+        missing("MySQL's chroot needs root")
     if path.exists():
         return path
-    if not shutil.which("debootstrap"):
-        pytest.skip("debootstrap is not installed")
     # An interrupted download leaves no chroot.
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,9 +45,7 @@ def chroot() -> Path:
         )
         unfinished.rename(path)
     except (subprocess.SubprocessError, OSError) as error:
-        if os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"):
-            raise
-        pytest.skip(f"MySQL cannot be installed: {error}")
+        missing(f"MySQL cannot be installed: {error}")
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return path

@@ -7,8 +7,6 @@ import json
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from nova_ext_sts.states import States
 from tests.support.applications import Client, answering, filtered
 from tests.support.cells import Cells
@@ -122,6 +120,4 @@ class Site(contextlib.ExitStack):
 
     def url(self, database: Database, driver: str, **place: Any) -> str:
         """Return the user's URL of a database, without parameters."""
-        url = sa.engine.make_url(self.reader.url(database))
-        url = url.set(drivername=driver, query={}, **place)
-        return url.render_as_string(hide_password=False)
+        return self.reader.url(database, drivername=driver, query={}, **place)

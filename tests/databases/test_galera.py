@@ -8,12 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
-from oslo_config import cfg
 
-from nova_ext_sts.states import States
 from tests.databases.accounts import MYSQL, account_of
 from tests.databases.clusters import Galera, Garbd, HAProxy
-from tests.support.cells import source
 from tests.support.databases import made
 from tests.support.lookups import (
     EXTENDED,
@@ -32,11 +29,23 @@ REQUESTS = 600
 #: The request before which the node is killed.
 KILL = 200
 
-#: Queries that run on a node.
-RUNNING = (
-    "SELECT id FROM information_schema.processlist "
-    "WHERE info LIKE '%instances%' AND id <> CONNECTION_ID()"
-)
+#: HAProxy's configurations: both nodes serve, or one of them waits.
+LINES = {
+    # A refused connection is made to another server at once.
+    "balanced": """\
+balance roundrobin
+option redispatch 1
+server frail 127.0.0.1:{frail.port}
+server founder 127.0.0.1:{founder.port}
+""",
+    # The first refused connection marks a server down: before, no connection
+    # goes to the one in reserve.
+    "in reserve": """\
+default-server observe layer4 error-limit 1 on-error mark-down
+server frail 127.0.0.1:{frail.port}
+server founder 127.0.0.1:{founder.port} backup
+""",
+}
 
 
 class Cluster(NamedTuple):
@@ -45,10 +54,6 @@ class Cluster(NamedTuple):
     founder: Galera
     #: The node that is harmed.
     frail: Galera
-
-    def is_whole(self):
-        status = self.founder.status()
-        return status["wsrep_cluster_size"] == "3" and self.frail.is_ready()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +70,7 @@ def members():
 def cluster(members):
     if not members.frail.process:
         members.frail.start()
-    wait_until(members.is_whole, PATIENCE)
+    wait_until(lambda: all(node.is_ready() for node in members), PATIENCE)
     return members
 
 
@@ -78,52 +83,31 @@ def database(cluster, tmp_path):
 
 
 @pytest.fixture
-def proxied():
+def proxied(cluster):
     """Start HAProxy, with lines of its configuration."""
     with contextlib.ExitStack() as stack:
-        yield lambda *lines: stack.enter_context(HAProxy(*lines))
-
-
-def balanced(cluster):
-    """Return the configuration where both nodes serve."""
-    return [
-        "balance roundrobin",
-        # A refused connection is made to another server at once.
-        "option redispatch 1",
-        f"server frail 127.0.0.1:{cluster.frail.port}",
-        f"server founder 127.0.0.1:{cluster.founder.port}",
-    ]
-
-
-def in_reserve(cluster):
-    """Return the configuration where one node serves, and one waits."""
-    return [
-        # The first refused connection marks a server down: before, no
-        # connection goes to the one in reserve.
-        "default-server observe layer4 error-limit 1 on-error mark-down",
-        f"server frail 127.0.0.1:{cluster.frail.port}",
-        f"server founder 127.0.0.1:{cluster.founder.port} backup",
-    ]
+        yield lambda lines: stack.enter_context(
+            HAProxy(lines.format(**cluster._asdict()))
+        )
 
 
 @pytest.mark.parametrize(
-    ("configuration", "lost", "driver"),
+    ("lines", "lost", "driver"),
     [
         # The queries in flight at most: their retries find the other node.
-        (balanced, 5, "mysql+pymysql"),
+        ("balanced", 5, "mysql+pymysql"),
         # Connections to the dying node fail until one has been refused. Each
         # suspends further attempts: for 0.1 s, 0.2 s and 0.4 s.
-        (in_reserve, 75, "mysql+pymysql"),
-        (in_reserve, 75, "mysql+mysqldb"),
+        ("in reserve", 75, "mysql+pymysql"),
+        ("in reserve", 75, "mysql+mysqldb"),
     ],
 )
 def test_killed_node_costs_few_states(
-    configuration, lost, driver, cluster, database, proxied
+    lines, lost, driver, cluster, database, proxied
 ):
-    database.reach(driver, proxied(*configuration(cluster)).port)
+    database.reach(drivername=driver, port=proxied(LINES[lines]).port)
     client = client_of(database, timeout=TIMEOUT)
-    environment = f"Galera, HAProxy {configuration.__name__}"
-    account = account_of(environment.replace("_", " "), driver)
+    account = account_of(f"Galera, HAProxy {lines}", driver)
     futures = []
     # Requests do not wait for each other.
     with ThreadPoolExecutor(2 * RATE) as threads:
@@ -144,8 +128,8 @@ def test_query_is_retried_where_another_node_answers(
     driver, cluster, database, proxied, caplog
 ):
     """A node that refuses queries answers 1047, on open connections too."""
-    proxy = proxied(*balanced(cluster))
-    database.reach(driver, proxy.port)
+    proxy = proxied(LINES["balanced"])
+    database.reach(drivername=driver, port=proxy.port)
     client = client_of(database, max_connections=1)
     account = account_of("Galera, HAProxy balanced", driver)
     assert account.get(client).body == EXTENDED
@@ -161,10 +145,10 @@ def test_query_is_retried_where_another_node_answers(
 
 @pytest.mark.parametrize("driver", MYSQL)
 def test_idle_connections_that_were_cut_cost_nothing(
-    driver, cluster, database, proxied, caplog
+    driver, database, proxied, caplog
 ):
-    proxy = proxied(*balanced(cluster), "timeout client 1s")
-    database.reach(driver, proxy.port)
+    proxy = proxied(LINES["balanced"] + "timeout client 1s\n")
+    database.reach(drivername=driver, port=proxy.port)
     # So that each connection is in use when the next is made.
     slow_down(database, 0.1)
     client = client_of(database)
@@ -177,25 +161,3 @@ def test_idle_connections_that_were_cut_cost_nothing(
         wait_until(lambda: not proxy.count("scur"))
     assert account.get(client).body == EXTENDED
     assert not caplog.records
-
-
-def test_reads_wait_for_what_other_nodes_wrote(cluster, database, tmp_path):
-    node = cluster.frail
-    database.reach("mysql+pymysql", node.port)
-    file = tmp_path / "nova.conf"
-    file.write_text("[database]\nmysql_wsrep_sync_wait = 1\n")
-    conf = cfg.ConfigOpts()
-    conf(["--config-file", str(file)], project="nova")
-    usual = source(connection=database.url)
-    waiting = source(conf, connection=database.url)
-    before, after = States("active", None, 1), States("stopped", None, 1)
-    assert usual.lookup(["a"]) == waiting.lookup(["a"]) == {"a": before}
-    with ThreadPoolExecutor() as thread:
-        with node.connect() as connection, connection.cursor() as cursor:
-            # It does not apply what the others write.
-            cursor.execute("FLUSH TABLES WITH READ LOCK")
-            database.execute("UPDATE instances SET vm_state = 'stopped'")
-            assert usual.lookup(["a"]) == {"a": before}
-            lookup = thread.submit(waiting.lookup, ["a"])
-            wait_until(lambda: bool(node.execute(RUNNING)))
-        assert lookup.result() == {"a": after}

@@ -1,5 +1,8 @@
 """MySQL, with its router in front and without."""
 
+import contextlib
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 from oslo_upgradecheck.upgradecheck import Code
@@ -30,14 +33,13 @@ def front(request, mysql, mysql_without_tls):
     To a router that does not share sessions, TLS is a stream of bytes:
     without it, the router reads the packets and numbers them anew.
     """
-    if request.param == "server":
-        yield mysql
-    elif request.param == "router":
-        with MySQLRouter(mysql_without_tls) as router:
-            yield router
-    else:
-        with SharingMySQLRouter(mysql) as router:
-            yield router
+    fronts: dict[str, Any] = {
+        "server": lambda: contextlib.nullcontext(mysql),
+        "router": lambda: MySQLRouter(mysql_without_tls),
+        "sharing router": lambda: SharingMySQLRouter(mysql),
+    }
+    with fronts[request.param]() as front:
+        yield front
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +95,7 @@ def test_user_has_its_privileges_by_a_default_role(
         f"SET DEFAULT ROLE {role.name} TO {user.name}",
     ):
         site.database.execute(statement)
-    url = sa.engine.make_url(user.url(site.database)).set(drivername=driver)
-    connection = url.render_as_string(hide_password=False)
+    connection = user.url(site.database, drivername=driver)
     fleet = Fleet(20)
     client = fleet.client(connection=connection)
     assert account.get(client).body == fleet.extended
@@ -141,33 +142,26 @@ def ended_statements(database):
         return int(connection.execute(sa.text(query)).one()[1])
 
 
-def restarted(_, server):
-    server.stop()
-    server.start()
+#: What ends the pooled connections.
+ENDS = {
+    "killed": lambda database, server: end_connections(database),
+    "restarted": lambda database, server: (server.stop(), server.start()),
+    "crashed": lambda database, server: (server.kill(), server.start()),
+    # The server has ended them.
+    "idle": lambda database, server: wait_until(
+        lambda: not connections_of(database)
+    ),
+}
 
 
-def crashed(_, server):
-    with server.killed():
-        pass
-
-
-def killed(database, _):
-    end_connections(database)
-
-
-def left_idle(database, _):
-    """Wait until the server has ended the connections for being idle."""
-    wait_until(lambda: not connections_of(database))
-
-
-@pytest.mark.parametrize("end", [killed, restarted, crashed, left_idle])
+@pytest.mark.parametrize("end", ENDS)
 def test_pooled_connections_end(front, database, end, account, caplog):
     server = front.server if isinstance(front, MySQLRouter) else front
-    limit = 1 if end is left_idle else 600
+    limit = 1 if end == "idle" else 600
     database.execute(f"SET GLOBAL wait_timeout = {limit}")
     client = client_of(database)
     assert account.get(client).body == EXTENDED
-    end(database, server)
+    ENDS[end](database, server)
     database.execute("SET GLOBAL wait_timeout = 600")
     for _ in range(5):
         assert account.get(client).body == EXTENDED

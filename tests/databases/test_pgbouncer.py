@@ -81,7 +81,7 @@ def new_database(postgresql, tmp_path):
             database = stack.enter_context(
                 made("postgresql", tmp_path, postgresql.url)
             )
-            database.reach(driver, through.port)
+            database.reach(drivername=driver, port=through.port)
             return database
 
         yield new

@@ -9,12 +9,12 @@ import pymysql
 import pytest
 
 from nova_ext_sts.settings import ConfigurationError
-from tests.databases.accounts import POSTGRESQL, account_of
+from tests.databases.accounts import MYSQL, POSTGRESQL, account_of
 from tests.databases.mysql import MySQL
 from tests.databases.sites import Fleet, Site
 from tests.support.checks import upgrade_check
 from tests.support.proxies import Proxy
-from tests.support.servers import MariaDB, PostgreSQL
+from tests.support.servers import MariaDB, PostgreSQL, missing
 
 #: The only name that the server's certificate holds, and another one of the
 #: same machine.
@@ -22,46 +22,30 @@ HOST, OTHER_HOST = ("127.0.0.1", "127.0.0.2")
 
 RIGHT, WRONG_CA, WRONG_NAME = ("right", "wrong CA", "wrong name")
 
-#: Parameters of a URL, and the wrong servers to which they let a driver
-#: connect. The documentation has those that let it connect to none.
-LIKE_MYSQL = (MariaDB, MySQL)
-URLS = (
-    (
-        LIKE_MYSQL,
-        ("mysql+pymysql",),
-        {
-            "ssl_ca={ca}": (),
-            "ssl_ca={ca}&ssl_check_hostname=false": (WRONG_NAME,),
-        },
-    ),
-    (
-        LIKE_MYSQL,
-        ("mysql+mysqldb",),
-        {
-            "ssl_ca={ca}&ssl_mode=VERIFY_IDENTITY": (),
-            "ssl_ca={ca}": (WRONG_NAME,),
-        },
-    ),
-    (
-        (PostgreSQL,),
-        POSTGRESQL,
-        {
-            "sslmode=verify-full&sslrootcert={ca}": (),
-            "sslmode=verify-ca&sslrootcert={ca}": (WRONG_NAME,),
-            "sslmode=require": (WRONG_CA, WRONG_NAME),
-        },
-    ),
+#: The servers that each driver connects to.
+KINDS = {"mysql": (MariaDB, MySQL), "postgresql": (PostgreSQL,)}
+
+PYMYSQL, MYSQLCLIENT = MYSQL
+#: Drivers, parameters of a URL, and the wrong servers to which they let a
+#: driver connect. The documentation has those that let it connect to none.
+TABLE = (
+    ((PYMYSQL,), "ssl_ca={ca}", ()),
+    ((PYMYSQL,), "ssl_ca={ca}&ssl_check_hostname=false", (WRONG_NAME,)),
+    ((MYSQLCLIENT,), "ssl_ca={ca}&ssl_mode=VERIFY_IDENTITY", ()),
+    ((MYSQLCLIENT,), "ssl_ca={ca}", (WRONG_NAME,)),
+    (POSTGRESQL, "sslmode=verify-full&sslrootcert={ca}", ()),
+    (POSTGRESQL, "sslmode=verify-ca&sslrootcert={ca}", (WRONG_NAME,)),
+    (POSTGRESQL, "sslmode=require", (WRONG_CA, WRONG_NAME)),
 )
 ROWS = [
     (kind, driver, parameters, accepted)
-    for kinds, drivers, urls in URLS
-    for kind in kinds
+    for drivers, parameters, accepted in TABLE
     for driver in drivers
-    for parameters, accepted in urls.items()
+    for kind in KINDS[driver.partition("+")[0]]
 ]
 VERIFYING = [row[:3] for row in ROWS if not row[3]]
 
-#: The servers, and the fixtures with the same one without TLS.
+#: The fixtures with the same servers without TLS.
 WITHOUT_TLS = {
     MariaDB: "mariadb",
     MySQL: "mysql_without_tls",
@@ -94,7 +78,7 @@ def certificates(tmp_path_factory):
     Each has its key beside it.
     """
     if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
+        missing("openssl is not installed")
     directory = tmp_path_factory.mktemp("certificates")
     of_server = (
         "-CA authority.pem -CAkey authority.key "
@@ -164,24 +148,16 @@ def test_certificate_is_verified(
 def test_server_without_tls_learns_no_password(
     site_on, certificates, kind, driver, parameters
 ):
-    if driver == "mysql+pymysql" and pymysql.VERSION < (1, 2):
+    if driver == PYMYSQL and pymysql.VERSION < (1, 2):
         pytest.skip("PyMySQL before 1.2 does not insist on TLS")
     site = site_on(kind, False)
     fleet = Fleet(1)
-    with contextlib.closing(Proxy((HOST, site.server.port))) as proxy:
+    parameters = parameters.format(ca=certificates / "authority.pem")
+    with Proxy((HOST, site.server.port)) as proxy:
         url = site.url(site.database, driver, port=proxy.port)
-        with_ca = parameters.format(ca=certificates / "authority.pem")
-        client = fleet.client(connection=f"{url}?{with_ca}")
+        client = fleet.client(connection=f"{url}?{parameters}")
         assert client.get_list().body == fleet.plain
         assert proxy.received in ([], [SSL_REQUEST])
-
-
-def test_mysqlclient_insists_on_tls_with_ssl_mode_only(site_on, certificates):
-    site = site_on(MariaDB, False)
-    url = site.url(site.database, "mysql+mysqldb")
-    fleet = Fleet(1)
-    url = f"{url}?ssl_ca={certificates}/authority.pem"
-    assert fleet.client(connection=url).get_list().body == fleet.extended
 
 
 @pytest.mark.parametrize(("kind", "driver", "parameters"), VERIFYING)
@@ -189,13 +165,13 @@ def test_missing_file_is_named(
     site_on, kind, driver, parameters, caplog, tmp_path
 ):
     site = site_on(kind, True)
-    missing = f"{tmp_path}/missing.pem"
+    absent = f"{tmp_path}/absent.pem"
     url = site.url(site.database, driver)
-    url = f"{url}?{parameters.format(ca=missing)}"
+    url = f"{url}?{parameters.format(ca=absent)}"
     try:
         Fleet(1).client(connection=url).get_list()
         said = caplog.text
     except ConfigurationError as error:
         said = str(error)
-    assert missing in said
-    assert missing in str(upgrade_check(tmp_path, connection=url))
+    assert absent in said
+    assert absent in str(upgrade_check(tmp_path, connection=url))

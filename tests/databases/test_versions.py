@@ -5,7 +5,6 @@ be told its settings in words that the server and ProxySQL understand: each
 SET statement sets one variable to a literal value.
 """
 
-import contextlib
 import re
 
 import pytest
@@ -31,8 +30,7 @@ TRACKED = re.compile(
 # Without TLS, statements can be read on the way.
 @pytest.fixture(scope="module", params=("mariadb", "mysql_without_tls"))
 def server(request):
-    server = request.getfixturevalue(request.param)
-    return server
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +47,7 @@ def test_proxy_announces_another_version(
 ):
     account = account_of(f"{server} as {version}", driver)
     fleet = Fleet(20)
-    with contextlib.closing(
-        Proxy(("127.0.0.1", server.port), version)
-    ) as proxy:
+    with Proxy(("127.0.0.1", server.port), version) as proxy:
         options = site.options(source, driver, port=proxy.port)
         client = fleet.client(**options)
         for _ in range(3):

@@ -1,19 +1,9 @@
 """The servers that are made to fail, and each driver's database there."""
 
-from __future__ import annotations
-
 import pytest
 
-from tests.support.databases import made
+from tests.support.databases import DRIVERS, made
 from tests.support.servers import MariaDB, PostgreSQL
-
-#: Each driver that the filter knows of a database server.
-DRIVERS = (
-    "mysql+pymysql",
-    "mysql+mysqldb",
-    "postgresql+psycopg",
-    "postgresql+psycopg2",
-)
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +15,7 @@ def servers():
 
 @pytest.fixture(params=DRIVERS)
 def driver(request):
-    name: str = request.param
-    return name
+    return request.param
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ def server(servers, driver):
 def database(server, driver, tmp_path):
     """A database on that server, whose URL is the driver's."""
     with made(driver.partition("+")[0], tmp_path, server.url) as database:
-        database.reach(driver, server.port)
+        database.reach(drivername=driver)
         yield database
 
 

@@ -5,7 +5,6 @@ import json
 import uuid
 
 import pytest
-import sqlalchemy as sa
 
 from nova_ext_sts import filter_factory
 from tests.support.applications import Client, answering
@@ -29,24 +28,20 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
-@pytest.mark.parametrize("cells", [0, 5])
-def test_refused_connections_cost_responses_nothing(cells, refusal, tmp_path):
-    ids = [f"server-{number}" for number in range(cells or 1)]
+def test_refused_connections_cost_responses_nothing(refusal, tmp_path):
+    """Each server is in a cell of its own, so that each is a database."""
+    ids = [f"server-{number}" for number in range(5)]
     body = json.dumps({"servers": [{"id": each} for each in ids]}).encode()
     application = answering(body)
+    cells = Cells.in_sqlite(tmp_path)
     with refusal() as refusing:
-        url = f"mysql+pymysql://nobody:wrong@127.0.0.1:{refusing.port}/x"
-        options = {"connection": url}
-        if cells:
-            site = Cells.in_sqlite(tmp_path)
-            options = {"api_connection": site.api.url}
-            for number, server_id in enumerate(ids, 3):
-                # Each is a database of its own.
-                name = f"cell{number}"
-                site.add_cell(number, name, url + name, str(uuid.uuid4()))
-                site.add(server_id, number)
+        url = f"mysql+pymysql://nobody:wrong@127.0.0.1:{refusing.port}/cell"
+        for number, server_id in enumerate(ids, 3):
+            cells.add_cell(number, None, f"{url}{number}", str(uuid.uuid4()))
+            cells.add(server_id, number)
         # Without the tests' judges of PEP 3333, which cost more than it.
-        client = Client(filter_factory({}, **options)(application))
+        extended = filter_factory({}, api_connection=cells.api.url)
+        client = Client(extended(application))
         bare = load(Client(application).get_list, threads=64, seconds=3)
         loaded = load(client.get_list, threads=64, seconds=6)
     assert {response.body for response in loaded.responses} == {body}
@@ -64,8 +59,7 @@ def test_granted_connections_go_on_serving(tmp_path):
         )
         stack.callback(database.execute, f"DROP USER {user}")
         database.execute(f"GRANT SELECT ON instances TO {user}")
-        url = sa.engine.make_url(database.url).set(username=user, password="p")
-        database.url = url.render_as_string(hide_password=False)
+        database.reach(username=user, password="p")
         client = client_of(database, max_connections=8)
         loaded = load(client.get_list, threads=24, seconds=5, pause=0)
     bodies = [response.body for response in loaded.responses]

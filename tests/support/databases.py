@@ -29,6 +29,14 @@ SERVERS = {
 }
 SYSTEMS = ("sqlite", *SERVERS)
 
+#: The drivers of database servers, and the distribution of each.
+DRIVERS = {
+    "mysql+pymysql": "PyMySQL",
+    "mysql+mysqldb": "mysqlclient",
+    "postgresql+psycopg": "psycopg",
+    "postgresql+psycopg2": "psycopg2-binary",
+}
+
 METADATA = sa.MetaData()
 
 INSTANCES = sa.Table(
@@ -78,10 +86,9 @@ class Database:
         self.url = url.render_as_string(hide_password=False)
         METADATA.create_all(self._engine)
 
-    def reach(self, driver: str, port: int) -> None:
-        """Have the URL name a driver, and the port of what is in front."""
-        url = sa.engine.make_url(self.url)
-        url = url.set(drivername=driver, port=port, query={})
+    def reach(self, **parts: Any) -> None:
+        """Have the URL name another driver, user or port, without a query."""
+        url = sa.engine.make_url(self.url).set(query={}, **parts)
         self.url = url.render_as_string(hide_password=False)
 
     def insert(self, table: sa.Table, *rows: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,16 +38,13 @@ def load(
     took: list[float] = []
     until = time.monotonic() + seconds
 
-    def send() -> None:
+    def send(_: int) -> None:
         while (sent := time.monotonic()) < until:
             responses.append(get())
             took.append(time.monotonic() - sent)
             time.sleep(pause)
 
     cpu = time.process_time()
-    running = [threading.Thread(target=send) for _ in range(threads)]
-    for each in running:
-        each.start()
-    for each in running:
-        each.join()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(send, range(threads)))
     return Load(responses, took, (time.process_time() - cpu) / len(took))

@@ -6,6 +6,7 @@ import re
 import textwrap
 import uuid
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -51,9 +52,9 @@ class Reader:
                 self._run(connection, block)
             connection.commit()
 
-    def url(self, database: Database) -> str:
+    def url(self, database: Database, **parts: Any) -> str:
         url = sa.engine.make_url(database.url).set(
-            username=self.name, password="SECRET"
+            username=self.name, password="SECRET", **parts
         )
         return url.render_as_string(hide_password=False)
 

@@ -32,6 +32,9 @@ class Scripted(socketserver.ThreadingTCPServer):
         )
         self._accepting.start()
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self.ended.set()
         self.shutdown()
@@ -47,9 +50,8 @@ class Scripted(socketserver.ThreadingTCPServer):
             self._handle(request, self.ended)
 
 
-def scripted(handle: Handle) -> contextlib.closing[Scripted]:
-    """Run a server during a block."""
-    return contextlib.closing(Scripted(handle))
+#: Runs a server during a block.
+scripted = Scripted
 
 
 def close_after(seconds: float) -> Handle:

@@ -31,8 +31,8 @@ PATIENCE = 60.0
 class Server:
     """A server on a free port, with its files in a new directory.
 
-    Where its binary is missing, so is the test. The words of its command
-    lines, its configuration and its URL are formatted with ``self``.
+    Without its binary the test is skipped. The words of its command lines,
+    its configuration and its URL are formatted with ``self``.
 
     :param options: appended to the command line
     :param files: copied into its directory, to be read by it alone
