@@ -24,16 +24,10 @@ PROGRAMS = {
 
 
 @pytest.fixture
-def database(tmp_path):
-    """The demo's servers."""
-    return tmp_path / "demo.sqlite"
-
-
-@pytest.fixture
-def url(database, request):
+def url(tmp_path, request):
     """The demo's endpoint, with the option that a test asks for."""
     option = getattr(request, "param", ())
-    with started("--database", database, *option) as demo:
+    with started("--database", tmp_path / "demo.sqlite", *option) as demo:
         yield demo.url
 
 
@@ -80,11 +74,11 @@ def test_result(start, names, code, complaint):
     assert complaint in errors
 
 
-def test_waits_until_servers_are_idle(database, start):
+def test_waits_until_servers_are_idle(tmp_path, start):
     process = start("db-1", "build-7", timeout=60)
     active = States("active", None, 1)
     ready = {server_id(name): active for name in ("db-1", "build-7")}
-    servers.update(database, ready.items())
+    servers.update(tmp_path / "demo.sqlite", ready.items())
     assert ended(process)[0] == 0
 
 
