@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tests.support.databases import DRIVERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.applications import Client, Response
 
 MYSQL, POSTGRESQL = tuple(DRIVERS)[:2], tuple(DRIVERS)[2:]
-
-HEADINGS = ("environment", "responses", "with all states", "slowest")
 
 
 class Account(list[tuple[float, "Response"]]):
@@ -43,8 +43,9 @@ def account_of(environment: str, driver: str) -> Account:
     return ACCOUNTS.setdefault(name, Account())
 
 
-def table() -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [HEADINGS]
+def table() -> Sequence[Sequence[str]]:
+    """Return the rows of the table, the titles first."""
+    rows = [("environment", "responses", "with all states", "slowest")]
     for name, account in ACCOUNTS.items():
         bodies = [response.body for _, response in account]
         complete = [

@@ -84,34 +84,24 @@ class Galera(MariaDB):
             "SHOW STATUS WHERE Variable_name IN "
             "('wsrep_ready', 'wsrep_cluster_size')"
         )
-        return sorted(rows) == [
-            ("wsrep_cluster_size", "3"),
-            ("wsrep_ready", "ON"),
-        ]
+        return {*rows} == {("wsrep_ready", "ON"), ("wsrep_cluster_size", "3")}
 
 
 class Garbd(Server):
-    """A member that holds no data, but has a vote.
-
-    :param node: a node to join
-    """
+    """A member that holds no data, but has a vote."""
 
     command = f"""
         garbd --group=nova-ext-sts
-        --address=gcomm://{{self.node.group_address}}
+        --address=gcomm://{{self.behind.group_address}}
         --options=gmcast.listen_addr=tcp://127.0.0.1:{{self.port}};{PRIORITY}
     """
     # The node's: there is no database here.
-    address = "{self.node.url}"
+    address = "{self.behind.url}"
     package_user = Galera.package_user
-
-    def __init__(self, node: Galera) -> None:
-        self.node = node
-        super().__init__()
 
 
 class HAProxy(Server):
-    """A proxy in front of nodes, with these lines of configuration."""
+    """A proxy, whose lines of configuration name the nodes behind it."""
 
     configuration = """\
 global
@@ -126,10 +116,6 @@ default-server check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
 {self.lines}
 """
     command = "haproxy -db -f {self.directory}/server.conf"
-
-    def __init__(self, lines: str) -> None:
-        self.lines = lines
-        super().__init__()
 
     def count(self, what: str) -> int:
         """Return how many connections were accepted (stot), or are (scur)."""

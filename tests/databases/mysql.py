@@ -104,18 +104,14 @@ level = warning
 [routing:all]
 bind_address = 127.0.0.1
 bind_port = {self.port}
-destinations = 127.0.0.1:{self.server.port}
+destinations = 127.0.0.1:{self.behind.port}
 routing_strategy = first-available
 protocol = classic
 """
     command = "mysqlrouter --user=root --config={self.inside}/server.conf"
 
-    def __init__(self, server: MySQL) -> None:
-        self.server = server
-        super().__init__()
-
     def __str__(self) -> str:
-        return f"{self.name} before {self.server}"
+        return f"{self.name} before {self.behind}"
 
 
 class SharingMySQLRouter(MySQLRouter):
@@ -131,7 +127,7 @@ class SharingMySQLRouter(MySQLRouter):
 connection_sharing = 1
 connection_sharing_delay = 0
 client_ssl_mode = PREFERRED
-client_ssl_cert = {{self.server.inside}}/data/server-cert.pem
-client_ssl_key = {{self.server.inside}}/data/server-key.pem
+client_ssl_cert = {{self.behind.inside}}/data/server-cert.pem
+client_ssl_key = {{self.behind.inside}}/data/server-key.pem
 server_ssl_mode = PREFERRED
 """

@@ -61,7 +61,7 @@ def members():
     with (
         Galera() as founder,
         Galera(founder.group_address) as frail,
-        Garbd(founder),
+        Garbd(behind=founder),
     ):
         yield Cluster(founder, frail)
 
@@ -87,7 +87,7 @@ def proxied(cluster):
     """Start HAProxy, with lines of its configuration."""
     with contextlib.ExitStack() as stack:
         yield lambda lines: stack.enter_context(
-            HAProxy(lines.format(**cluster._asdict()))
+            HAProxy(lines=lines.format(**cluster._asdict()))
         )
 
 

@@ -35,8 +35,8 @@ def front(request, mysql, mysql_without_tls):
     """
     fronts: dict[str, Any] = {
         "server": lambda: contextlib.nullcontext(mysql),
-        "router": lambda: MySQLRouter(mysql_without_tls),
-        "sharing router": lambda: SharingMySQLRouter(mysql),
+        "router": lambda: MySQLRouter(behind=mysql_without_tls),
+        "sharing router": lambda: SharingMySQLRouter(behind=mysql),
     }
     with fronts[request.param]() as front:
         yield front
@@ -156,7 +156,7 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_pooled_connections_end(front, database, end, account, caplog):
-    server = front.server if isinstance(front, MySQLRouter) else front
+    server = front.behind or front
     limit = 1 if end == "idle" else 600
     database.execute(f"SET GLOBAL wait_timeout = {limit}")
     client = client_of(database)

@@ -1,7 +1,6 @@
 """PgBouncer in front of PostgreSQL, in each of its modes."""
 
 import contextlib
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,35 +31,24 @@ DEFAULTS = {
 
 
 class PgBouncer(Server):
-    """A connection pooler.
-
-    :param server: the server behind it
-    :param settings: lines of its configuration
-    """
+    """A connection pooler."""
 
     configuration = """\
 [databases]
-* = host=127.0.0.1 port={self.server.port} user=postgres
+* = host=127.0.0.1 port={self.behind.port} user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {self.port}
 unix_socket_dir =
 auth_type = any
-{self.settings}
+{self.lines}
 """
     command = "pgbouncer {self.directory}/server.conf"
+    # SQLAlchemy's first statements need a transaction, which the mode
+    # "statement" refuses.
+    address = ""
     # It refuses to run as root.
     package_user = PostgreSQL.package_user
-
-    def __init__(self, server, *settings):
-        self.server = server
-        self.settings = "\n".join(settings)
-        super().__init__()
-
-    def connect_once(self):
-        # SQLAlchemy's first statements need a transaction, which the mode
-        # "statement" refuses.
-        socket.create_connection(("127.0.0.1", self.port)).close()
 
 
 @pytest.fixture
@@ -68,7 +56,10 @@ def pooler(postgresql):
     """Start PgBouncer in a mode, with other settings."""
     with contextlib.ExitStack() as stack:
         yield lambda mode, *settings: stack.enter_context(
-            PgBouncer(postgresql, f"pool_mode={mode}", *settings)
+            PgBouncer(
+                behind=postgresql,
+                lines="\n".join([f"pool_mode={mode}", *settings]),
+            )
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,13 +27,11 @@ class WSGIServer(Server):
 from paste.deploy import loadapp
 application = loadapp("config:{pipeline}")
 """
+    address = ""
     places = (sysconfig.get_path("scripts"), *Server.places)
 
     def __init__(self, *options: str, files: Iterable[Path] = ()) -> None:
         super().__init__(*options, files=[PASTE_FILE, *files])
-
-    def connect_once(self) -> None:
-        socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
 
     def close(self) -> None:
         if self.process:

@@ -36,6 +36,8 @@ class Server:
 
     :param options: appended to the command line
     :param files: copied into its directory, to be read by it alone
+    :param behind: the server behind it
+    :param lines: for its configuration
     """
 
     #: What makes its data, and what runs it.
@@ -43,15 +45,24 @@ class Server:
     command: str
     #: The text of ``server.conf``.
     configuration = ""
-    #: The administrator's, for SQLAlchemy.
+    #: The administrator's, for SQLAlchemy. Without one, a server is ready when
+    #: it accepts connections.
     address = "mysql+pymysql://root@127.0.0.1:{self.port}"
     #: Where the binaries of Debian's packages are, if not on the path.
     places: Sequence[str] = ("/usr/sbin",)
     #: The user of Debian's package, if the server refuses to run as root.
     package_user = ""
 
-    def __init__(self, *options: str, files: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        *options: str,
+        files: Iterable[Path] = (),
+        behind: Server | None = None,
+        lines: str = "",
+    ) -> None:
         self.options = options
+        self.behind = behind
+        self.lines = lines
         self.port = free_port()
         self.version = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -128,6 +139,9 @@ class Server:
 
     def connect_once(self) -> None:
         """Connect, to see whether it is ready; note its version."""
+        if not self.address:
+            socket.create_connection(("127.0.0.1", self.port), 5).close()
+            return
         engine = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
         with engine.connect() as connection:
             numbers = connection.dialect.server_version_info or ()
