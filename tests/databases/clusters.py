@@ -56,8 +56,8 @@ class Galera(MariaDB):
         )
         super().__init__()
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement, on a new connection."""
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[pymysql.cursors.Cursor]:
         # Without SQLAlchemy, which ends a first connection with a ROLLBACK:
         # a node that refuses queries refuses that, too.
         with (
@@ -66,6 +66,11 @@ class Galera(MariaDB):
             ) as connection,
             connection.cursor() as cursor,
         ):
+            yield cursor
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, on a new connection."""
+        with self.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
 

@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
+from oslo_config import cfg
 
+from nova_ext_sts.states import States
 from tests.databases.accounts import MYSQL, account_of
 from tests.databases.clusters import Galera, Garbd, HAProxy
+from tests.support.cells import source
 from tests.support.databases import made
 from tests.support.lookups import (
     EXTENDED,
@@ -28,6 +31,12 @@ RATE = 100
 REQUESTS = 600
 #: The request before which the node is killed.
 KILL = 200
+
+#: Queries that run on a node.
+RUNNING = (
+    "SELECT id FROM information_schema.processlist "
+    "WHERE info LIKE '%instances%' AND id <> CONNECTION_ID()"
+)
 
 #: HAProxy's configurations: both nodes serve, or one of them waits.
 LINES = {
@@ -161,3 +170,25 @@ def test_idle_connections_that_were_cut_cost_nothing(
         wait_until(lambda: not proxy.count("scur"))
     assert account.get(client).body == EXTENDED
     assert not caplog.records
+
+
+def test_reads_wait_for_what_other_nodes_wrote(cluster, database, tmp_path):
+    node = cluster.frail
+    database.reach(drivername="mysql+pymysql", port=node.port)
+    file = tmp_path / "nova.conf"
+    file.write_text("[database]\nmysql_wsrep_sync_wait = 1\n")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(file)], project="nova")
+    usual = source(connection=database.url)
+    waiting = source(conf, connection=database.url)
+    before, after = States("active", None, 1), States("stopped", None, 1)
+    assert usual.lookup(["a"]) == waiting.lookup(["a"]) == {"a": before}
+    with ThreadPoolExecutor() as thread:
+        with node.cursor() as cursor:
+            # It does not apply what the others write.
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+            database.execute("UPDATE instances SET vm_state = 'stopped'")
+            assert usual.lookup(["a"]) == {"a": before}
+            lookup = thread.submit(waiting.lookup, ["a"])
+            wait_until(lambda: bool(node.execute(RUNNING)))
+        assert lookup.result() == {"a": after}

@@ -28,20 +28,24 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
-def test_refused_connections_cost_responses_nothing(refusal, tmp_path):
-    """Each server is in a cell of its own, so that each is a database."""
-    ids = [f"server-{number}" for number in range(5)]
+@pytest.mark.parametrize("cells", [0, 5])
+def test_refused_connections_cost_responses_nothing(cells, refusal, tmp_path):
+    ids = [f"server-{number}" for number in range(cells or 1)]
     body = json.dumps({"servers": [{"id": each} for each in ids]}).encode()
     application = answering(body)
-    cells = Cells.in_sqlite(tmp_path)
     with refusal() as refusing:
         url = f"mysql+pymysql://nobody:wrong@127.0.0.1:{refusing.port}/cell"
-        for number, server_id in enumerate(ids, 3):
-            cells.add_cell(number, None, f"{url}{number}", str(uuid.uuid4()))
-            cells.add(server_id, number)
+        options = {"connection": url}
+        if cells:
+            site = Cells.in_sqlite(tmp_path)
+            options = {"api_connection": site.api.url}
+            for number, server_id in enumerate(ids, 3):
+                # Each is a database of its own.
+                name = f"{url}{number}"
+                site.add_cell(number, None, name, str(uuid.uuid4()))
+                site.add(server_id, number)
         # Without the tests' judges of PEP 3333, which cost more than it.
-        extended = filter_factory({}, api_connection=cells.api.url)
-        client = Client(extended(application))
+        client = Client(filter_factory({}, **options)(application))
         bare = load(Client(application).get_list, threads=64, seconds=3)
         loaded = load(client.get_list, threads=64, seconds=6)
     assert {response.body for response in loaded.responses} == {body}
