@@ -8,7 +8,6 @@ list, detail and show of servers, with the parameters ``limit``, ``marker`` and
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sqlite3
 import urllib.parse
@@ -17,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import webob
 from sqlalchemy.engine import make_url
-from webob import exc
+from webob import dec, exc
 
 from nova_ext_sts.demo import servers
 from nova_ext_sts.states import server_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
     Document = dict[str, Any]
 
@@ -45,7 +44,7 @@ _DETAIL: Document = {
     "tenant_id": "6f70656e737461636b206578742d7374",
     "user_id": "fe4c1a7a3f0b4bb2b5e0c4a7b8a1f5d0",
     "metadata": {},
-    "hostId": hashlib.sha224(b"compute").hexdigest(),
+    "hostId": "ec76d6dbb403a58f6424827511297ffbecc47612bbecc52aa038eae7",
     # Nova's value for a server that was booted from a volume.
     "image": "",
     "created": "2026-01-01T00:00:00Z",
@@ -72,100 +71,85 @@ _FAULTS = {
 
 def app_factory(
     global_conf: Mapping[str, str] | None, *, connection: str
-) -> ComputeAPI:
+) -> WSGIApplication:
     """Return the API, for paste.deploy; its servers are made if absent.
 
-    :param connection: the SQLAlchemy URL of a SQLite file
+    :param connection: the SQLAlchemy URL of a SQLite file, which is read for
+        each request
     """
     path = Path(make_url(connection).database or "")
     if not path.exists():
         servers.make(path, servers.SERVERS)
-    return ComputeAPI(path)
+    application: WSGIApplication = dec.wsgify(_response, args=(path,))
+    return application
 
 
-class ComputeAPI:
-    """The WSGI application.
+def _response(request: webob.Request, path: Path) -> webob.Response:
+    try:
+        response = webob.Response(json=_document(request, path))
+    except exc.HTTPException as error:
+        response = _fault(error.code, error.detail)
+    except UnicodeDecodeError:
+        response = _fault(400, "The URL is not UTF-8.")
+    except sqlite3.Error as error:
+        response = _fault(503, f"The servers cannot be read: {error}.")
+    response.headers["OpenStack-API-Version"] = "compute 2.1"
+    response.vary = ["OpenStack-API-Version"]
+    return response
 
-    :param path: the file with the servers, read for each request
+
+def _document(request: webob.Request, path: Path) -> Document:
+    """Return the document that a request asks for.
+
+    :raises HTTPException: there is none
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
-        request = webob.Request(environ)
-        try:
-            response = webob.Response(json=self._document(request))
-        except exc.HTTPException as error:
-            response = _fault(error.code, error.detail)
-        except UnicodeDecodeError:
-            response = _fault(400, "The URL is not UTF-8.")
-        except sqlite3.Error as error:
-            response = _fault(503, f"The servers cannot be read: {error}.")
-        response.headers["OpenStack-API-Version"] = "compute 2.1"
-        response.vary = ["OpenStack-API-Version"]
-        answer: Iterable[bytes] = response(environ, start_response)
-        return answer
-
-    def _document(self, request: webob.Request) -> Document:
-        """Return the document that a request asks for.
-
-        :raises HTTPException: there is none
-        """
-        if request.method not in ("GET", "HEAD"):
-            raise exc.HTTPMethodNotAllowed("The demo is read-only.")
-        match = _PATH.fullmatch(request.path_info)
-        resource, key = match.groups() if match else ("", None)
-        if resource == "servers" and key in (None, "detail"):
-            return self._list(request, _server if key else _listed_server)
-        if resource == "servers":
-            for row in servers.rows(self._path):
-                if row["uuid"] == key:
-                    return {"server": _server(request, row)}
-            raise exc.HTTPNotFound(f"Instance {key} could not be found.")
-        if resource == "extensions" and key is None:
-            return {"extensions": [EXTENSION]}
-        if resource == "extensions" and key == EXTENSION["alias"]:
-            return {"extension": EXTENSION}
-        if resource is None:
-            return {"version": _version(request)}
-        if request.path_info in ("", "/"):
+    if request.method not in ("GET", "HEAD"):
+        raise exc.HTTPMethodNotAllowed("The demo is read-only.")
+    match request.path_info.strip("/").split("/"):
+        case [""]:
             return {"versions": [_version(request)]}
-        raise exc.HTTPNotFound("The resource could not be found.")
-
-    def _list(
-        self,
-        request: webob.Request,
-        written: Callable[[webob.Request, Document], Document],
-    ) -> Document:
-        limit = request.GET.get("limit", "1000")
-        marker = request.GET.get("marker")
-        if not re.fullmatch("[0-9]{1,9}", limit):
-            raise exc.HTTPBadRequest(f"limit {limit!r} is not a number")
-        rows = servers.rows(self._path)
-        if marker is not None:
-            ids = [row["uuid"] for row in rows]
-            if marker not in ids:
-                raise exc.HTTPBadRequest(f"marker [{marker}] not found")
-            rows = rows[ids.index(marker) + 1 :]
-        name = request.GET.get("name", "")
-        rows = [row for row in rows if name in (row["display_name"] or "")]
-        page = rows[: int(limit)]
-        document: Document = {
-            "servers": [written(request, row) for row in page]
-        }
-        # As in Nova, no page follows an empty one.
-        if 0 < len(page) < len(rows):
-            query = {**request.GET, "marker": page[-1]["uuid"]}
-            href = f"{request.path_url}?{urllib.parse.urlencode(query)}"
-            document["servers_links"] = [{"rel": "next", "href": href}]
-        return document
+        case ["v2.1"]:
+            return {"version": _version(request)}
+        case ["v2.1", "servers"]:
+            return _page(request, servers.rows(path), _listed_server)
+        case ["v2.1", "servers", "detail"]:
+            return _page(request, servers.rows(path), _server)
+        case ["v2.1", "servers", server_id]:
+            for row in servers.rows(path):
+                if row["uuid"] == server_id:
+                    return {"server": _server(request, row)}
+            raise exc.HTTPNotFound(f"Instance {server_id} could not be found.")
+        case ["v2.1", "extensions"]:
+            return {"extensions": [EXTENSION]}
+        case ["v2.1", "extensions", "OS-DCF"]:
+            return {"extension": EXTENSION}
+    raise exc.HTTPNotFound("The resource could not be found.")
 
 
-_PATH = re.compile(r"/v2\.1(?:/(servers|extensions)(?:/([^/]+))?)?/?")
+def _page(
+    request: webob.Request,
+    rows: list[servers.Row],
+    written: Callable[[webob.Request, servers.Row], Document],
+) -> Document:
+    limit = request.GET.get("limit", "1000")
+    if not re.fullmatch("[0-9]{1,9}", limit):
+        raise exc.HTTPBadRequest(f"limit {limit!r} is not a number")
+    marker = request.GET.get("marker")
+    if marker is not None:
+        ids = [row["uuid"] for row in rows]
+        if marker not in ids:
+            raise exc.HTTPBadRequest(f"marker [{marker}] not found")
+        rows = rows[ids.index(marker) + 1 :]
+    name = request.GET.get("name", "")
+    rows = [row for row in rows if name in (row["display_name"] or "")]
+    page = rows[: int(limit)]
+    document: Document = {"servers": [written(request, row) for row in page]}
+    # As in Nova, no page follows an empty one.
+    if 0 < len(page) < len(rows):
+        query = {**request.GET, "marker": page[-1]["uuid"]}
+        href = f"{request.path_url}?{urllib.parse.urlencode(query)}"
+        document["servers_links"] = [{"rel": "next", "href": href}]
+    return document
 
 
 def _fault(code: int, message: str) -> webob.Response:
@@ -188,7 +172,7 @@ def _version(request: webob.Request) -> Document:
     }
 
 
-def _listed_server(request: webob.Request, row: Document) -> Document:
+def _listed_server(request: webob.Request, row: servers.Row) -> Document:
     return {
         "id": row["uuid"],
         "name": row["display_name"],
@@ -196,7 +180,7 @@ def _listed_server(request: webob.Request, row: Document) -> Document:
     }
 
 
-def _server(request: webob.Request, row: Document) -> Document:
+def _server(request: webob.Request, row: servers.Row) -> Document:
     address = {
         "version": 4,
         "addr": f"10.0.0.{row['id']}",
