@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import itertools
 import json
 import os
-import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -22,13 +19,8 @@ from nova_ext_sts.demo import servers
 from nova_ext_sts.states import POWER_STATES, States
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-
-    Server = dict[str, Any]
-    #: The actions of the servers that a step has changed, by their ids.
-    Actions = dict[str, str]
-    Show = Callable[[str, Sequence[Server], Actions], None]
 
 
 class Action(NamedTuple):
@@ -47,7 +39,8 @@ _REBOOT = ("rebooting", "reboot_pending", "reboot_started")
 _SNAPSHOT = ("image_snapshot", "image_pending_upload", "image_uploading")
 _SHELVE = ("shelving", "shelving_image_uploading", "shelving_offloading")
 
-#: Each VM state that a server can reach has an action.
+#: Each VM state that a server can reach has an action, and each task belongs
+#: to one of them.
 ACTIONS = (
     Action("create", "building", _BUILD, "active"),
     Action("reboot", "active", _REBOOT, "active"),
@@ -68,158 +61,124 @@ ACTIONS = (
 HEADING = ("NAME", "VM_STATE", "TASK_STATE", "POWER", "ACTION")
 _WIDTHS = (9, 17, 22, 9, 14)
 
+ENDPOINT = "The Compute API is at {url} (Ctrl-C ends it)"
 
-def endpoint(url: str) -> str:
-    """Return the line that says where the demo serves."""
-    return f"The Compute API is at {url} (Ctrl-C ends it)"
+SUGGESTION = """\
+Watch them in a second terminal, with curl and jq:
+watch -n1 "curl -s {url}/servers |
+jq -r '.servers[] | [.[] | scalars] | @tsv'"
+openstacksdk has them, too: compute.servers(details=False)"""
 
 
-def suggestion(url: str) -> Sequence[str]:
-    """Return how to watch the states with other clients."""
-    return (
-        "Watch them in a second terminal, with curl and jq:",
-        f'watch -n1 "curl -s {url}/servers |',
-        "jq -r '.servers[] | [.[] | scalars] | @tsv'\"",
-        "openstacksdk has them, too: compute.servers(details=False)",
-    )
+class Reading(NamedTuple):
+    """A response to GET /servers, and the changes since the one before."""
+
+    summary: str
+    servers: Sequence[dict[str, Any]]
+    #: The actions of the servers that have changed, by their ids.
+    actions: dict[str, str]
 
 
 def run(url: str, path: Path, interval: float) -> None:
     """Change the servers and show them, until the process is interrupted."""
-    # Without the proxies of the environment.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    steps = lives(servers.SERVERS)
-    actions: Actions = {}
-    with _display(url) as show:
-        # The first change comes after a second at most.
-        for pause in itertools.chain((1,), itertools.repeat(interval)):
-            start = time.perf_counter()
-            with opener.open(f"{url}/servers") as response:
-                body = response.read()
-            taken = (time.perf_counter() - start) * 1000
-            summary = f"GET /servers: {taken:.1f} ms, {len(body):,} bytes"
-            show(summary, json.loads(body)["servers"], actions)
-            time.sleep(min(pause, interval))
-            step = next(steps)
-            servers.update(
-                path,
-                ((server_id, now) for server_id, (_, now) in step.items()),
-            )
-            actions = {
-                server_id: action for server_id, (action, _) in step.items()
-            }
-
-
-def lives(
-    beginnings: Mapping[str, States],
-) -> Iterator[dict[str, tuple[str, States]]]:
-    """Yield the action and the new states of each server that changes.
-
-    With each step, all actions go on, and one server begins another.
-
-    :param beginnings: the states of the servers, by their names
-    """
-    choices = {
-        vm_state: itertools.cycle(
-            [action for action in ACTIONS if action.before == vm_state]
-        )
-        for vm_state in {action.before for action in ACTIONS}
-    }
-    lives = {
-        servers.server_id(name): _life(states, choices)
-        for name, states in beginnings.items()
-    }
-    acting = [
-        servers.server_id(name)
-        for name, states in beginnings.items()
-        if states.task_state
-    ]
-    resting = collections.deque(
-        server_id for server_id in lives if server_id not in acting
-    )
-    while True:
-        acting.append(resting.popleft())
-        step = {server_id: next(lives[server_id]) for server_id in acting}
-        yield step
-        resting.extend(
-            server_id
-            for server_id in acting
-            if not step[server_id][1].task_state
-        )
-        acting = [
-            server_id for server_id in acting if step[server_id][1].task_state
-        ]
-
-
-def _life(
-    now: States, choices: Mapping[str, Iterator[Action]]
-) -> Iterator[tuple[str, States]]:
-    """Yield one server's actions and states."""
-    while True:
-        # The next one, or at the beginning the one that is under way.
-        action = next(
-            action
-            for action in choices[f"{now.vm_state}"]
-            if now.task_state in (None, *action.tasks)
-        )
-        done = action.tasks.index(now.task_state) + 1 if now.task_state else 0
-        for task in action.tasks[done:]:
-            # Nova updates the power state when the task is done.
-            now = now._replace(task_state=task)
-            yield action.name, now
-        now = States(action.after, None, servers.POWER_STATES[action.after])
-        yield action.name, now
-
-
-@contextlib.contextmanager
-def _display(url: str) -> Iterator[Show]:
-    """Return a function that shows servers, for a terminal or a file."""
     console = Console()
     if not os.isatty(1) or console.is_dumb_terminal:
-        yield _print
-        return
-
-    def draw(
-        summary: str, servers: Sequence[Server], actions: Actions
-    ) -> None:
-        lines = [(text, "") for text in (endpoint(url), summary, "")]
-        lines.append((_row(HEADING), "bold"))
-        for server in servers:
-            style = "reverse" if server["id"] in actions else ""
-            lines.append((_line(server, actions), style))
-        lines += [(text, "") for text in ("", *suggestion(url))]
-        screen.update(
-            Group(
-                *(
-                    Text(text, style, no_wrap=True, overflow="crop")
-                    for text, style in lines
-                )
-            ),
-            refresh=True,
-        )
-
-    with Live(console=console, screen=True, auto_refresh=False) as screen:
-        yield draw
+        for reading in _readings(url, path, interval):
+            # At once: tail reads it, or the other end of a pipe.
+            print(*_lines(reading), sep="\n", flush=True)
+    else:
+        with Live(console=console, screen=True, auto_refresh=False) as screen:
+            for reading in _readings(url, path, interval):
+                screen.update(_picture(url, reading), refresh=True)
 
 
-def _print(summary: str, servers: Sequence[Server], actions: Actions) -> None:
-    """Print the servers that have changed, or all before any has."""
-    print(time.strftime("%H:%M:%S"), summary)
-    if not actions:
-        print(_row(HEADING))
-    for server in servers:
-        if not actions or server["id"] in actions:
-            print(_line(server, actions))
-    # At once: it is read by tail, or at the other end of a pipe.
-    sys.stdout.flush()
+def _readings(url: str, path: Path, interval: float) -> Iterator[Reading]:
+    # Without the proxies of the environment.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    actions = list(ACTIONS)
+    changed: dict[str, str] = {}
+    for turn in itertools.count(1):
+        start = time.perf_counter()
+        with opener.open(f"{url}/servers") as response:
+            body = response.read()
+        taken = (time.perf_counter() - start) * 1000
+        summary = f"GET /servers: {taken:.1f} ms, {len(body):,} bytes"
+        yield Reading(summary, json.loads(body)["servers"], changed)
+        # The first change comes after a second at most.
+        time.sleep(min(interval, 1) if turn == 1 else interval)
+        # Each server rests, or waits for its task, for two turns of three.
+        rows = servers.rows(path)[turn % 3 :: 3]
+        changes = list(step(rows, actions))
+        servers.update(path, {each: now for each, _, now in changes})
+        changed = {each: action for each, action, _ in changes}
 
 
-def _line(server: Server, actions: Actions) -> str:
+def step(
+    rows: Iterable[servers.Row], actions: list[Action]
+) -> Iterator[tuple[str, str, States]]:
+    """Yield the id, the action and the next states of each row's server.
+
+    :param actions: the order in which they begin; each goes to the end
+    """
+    for row in rows:
+        vm_state, task_state = row["vm_state"], row["task_state"]
+        fitting = [
+            action
+            for action in actions
+            if action.before == vm_state
+            and task_state in (None, *action.tasks)
+        ]
+        if not fitting:
+            # Users can write any states, which stay.
+            continue
+        action = fitting[0]
+        actions.remove(action)
+        actions.append(action)
+        stages = (None, *action.tasks, None)
+        task = stages[stages.index(task_state) + 1]
+        if task:
+            # Nova updates the other states when the last task is done.
+            now = States(vm_state, task, row["power_state"])
+        else:
+            power_state = servers.POWER_STATES[action.after]
+            now = States(action.after, None, power_state)
+        yield row["uuid"], action.name, now
+
+
+def _picture(url: str, reading: Reading) -> Text:
+    """Return what a terminal shows; no line is wider than it is."""
+    return Text.assemble(
+        f"{ENDPOINT.format(url=url)}\n{reading.summary}\n\n",
+        (f"{_row(HEADING)}\n", "bold"),
+        *(
+            (
+                f"{_line(server, reading)}\n",
+                "reverse" if server["id"] in reading.actions else "",
+            )
+            for server in reading.servers
+        ),
+        f"\n{SUGGESTION.format(url=url)}",
+        no_wrap=True,
+        overflow="crop",
+    )
+
+
+def _lines(reading: Reading) -> Iterator[str]:
+    """Yield the servers that have changed, or all before any has."""
+    yield f"{time.strftime('%H:%M:%S')} {reading.summary}"
+    if not reading.actions:
+        yield _row(HEADING)
+    for server in reading.servers:
+        if not reading.actions or server["id"] in reading.actions:
+            yield _line(server, reading)
+
+
+def _line(server: dict[str, Any], reading: Reading) -> str:
     vm_state, task_state, power_state = (
         server.get(name, "(missing)") for name in extension.ATTRIBUTES
     )
     power = POWER_STATES.get(power_state, power_state)
-    action = actions.get(server["id"], "")
+    action = reading.actions.get(server["id"], "")
     return _row((server["name"], vm_state, task_state, power, action))
 
 

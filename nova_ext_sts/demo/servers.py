@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import urllib.parse
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from nova_ext_sts.states import LATER_STATUSES, SPECIFIED_STATUSES, States
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     Row = dict[str, Any]
@@ -82,15 +81,6 @@ _CREATE = """
         updated_at DATETIME DEFAULT CURRENT_TIMESTAMP
     )
 """
-_INSERT = (
-    "INSERT INTO instances "
-    "(uuid, display_name, vm_state, task_state, power_state) "
-    "VALUES (?, ?, ?, ?, ?)"
-)
-_UPDATE = (
-    "UPDATE instances SET vm_state = ?, task_state = ?, power_state = ?, "
-    "updated_at = CURRENT_TIMESTAMP WHERE uuid = ?"
-)
 
 
 def server_id(name: str) -> str:
@@ -115,13 +105,11 @@ def make(path: Path, servers: Mapping[str, States]) -> None:
         database.execute("DROP TABLE IF EXISTS instances")
         database.execute(_CREATE)
         database.executemany(
-            _INSERT,
-            [
-                (server_id(name), name, *states)
-                for name, states in servers.items()
-            ],
+            "INSERT INTO instances "
+            "(uuid, display_name, vm_state, task_state, power_state) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [(server_id(name), name, *servers[name]) for name in servers],
         )
-        database.execute("COMMIT")
 
 
 def rows(path: Path) -> list[Row]:
@@ -135,25 +123,29 @@ def rows(path: Path) -> list[Row]:
         return [dict(row) for row in found]
 
 
-def update(path: Path, changes: Iterable[tuple[str, States]]) -> None:
+def update(path: Path, states: Mapping[str, States]) -> None:
     """Write the new states of servers, by their ids, in one transaction.
 
     :raises sqlite3.Error: the file cannot be written
     """
     with _opened(path, "rw") as database:
-        database.execute("BEGIN IMMEDIATE")
         database.executemany(
-            _UPDATE, [(*now, server_id) for server_id, now in changes]
+            "UPDATE instances SET vm_state = ?, task_state = ?, "
+            "power_state = ?, updated_at = CURRENT_TIMESTAMP WHERE uuid = ?",
+            [(*now, server_id) for server_id, now in states.items()],
         )
-        database.execute("COMMIT")
 
 
 @contextlib.contextmanager
 def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    # A connection for each use holds SQLite's locks for moments only, so that
-    # users can change the file.
-    uri = f"file:{urllib.parse.quote(str(path))}?mode={mode}"
-    with contextlib.closing(
-        sqlite3.connect(uri, uri=True, isolation_level=None)
-    ) as database:
+    """Connect for one transaction.
+
+    SQLite's locks are held for moments only, so that users can change the
+    file.
+    """
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    with (
+        contextlib.closing(sqlite3.connect(uri, uri=True)) as database,
+        database,
+    ):
         yield database
