@@ -73,22 +73,23 @@ class PasteFile:
         return {**options, **context.local_conf}
 
     def _pipelines(self) -> Iterator[Pipeline]:
+        shared = {"use", *self._parser.defaults()}
         for title in self._parser.sections():
             section = self._parser[title]
             lines = {}
             if title.startswith("pipeline:"):
-                lines = {"": section.get("pipeline", "")}
+                lines = {f"[{title}]": section.get("pipeline", "")}
             elif "pipeline_factory" in section.get("use", ""):
-                shared = {"use", *self._parser.defaults()}
-                lines = {each: section[each] for each in {*section} - shared}
-            for option, line in sorted(lines.items()):
+                lines = {
+                    f"[{title}] {option}": line
+                    for option, line in section.items()
+                    if option not in shared
+                }
+            for name, line in lines.items():
                 *filters, application = line.split() or [""]
                 factory = self._factory(loadwsgi.APP, application)
-                yield Pipeline(
-                    f"[{title}] {option}".strip(),
-                    filters,
-                    bool(_NOVA_API.match(factory)),
-                )
+                is_nova = bool(_NOVA_API.match(factory))
+                yield Pipeline(name, filters, is_nova)
 
     def _filters(self) -> list[str]:
         titles = [title.partition(":") for title in self._parser.sections()]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,14 @@ from nova_ext_sts.printable import printable
 from nova_ext_sts.settings import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+    from oslo_policy.policy import Enforcer
 
     from nova_ext_sts.records import Checked, Reading, RecordSource
     from nova_ext_sts.settings import Settings
 
-    Finding = tuple[Code, str]
+    Findings = Iterator[tuple[Code, str]]
 
 SUCCESS, WARNING, FAILURE = Code
 
@@ -56,11 +59,14 @@ _FIXES: dict[type[Exception], str] = {
     records.SchemaMismatch: "bring Nova's schema up to date with nova-manage",
 }
 
+#: The names that people and releases have given to the policy rule.
+_EXTENDED_STATUS = re.compile("extended[-_]status")
+
 _NO_SOURCE = "Not checked: there is no record source, see Configuration."
 
 
 def main(
-    argv: Sequence[str] | None = None, conf: cfg.ConfigOpts | None = None
+    argv: list[str] | None = None, conf: cfg.ConfigOpts | None = None
 ) -> int:
     """Run the command, and return its exit code.
 
@@ -72,13 +78,14 @@ def main(
     logging.getLogger().addHandler(logging.NullHandler())
     conf.register_cli_opts(CLI_OPTS)
     conf.register_opts(WSGI_OPTS, group="wsgi")
-    arguments = list(sys.argv[1:] if argv is None else argv)
     stdout: Any = sys.stdout
     if hasattr(stdout, "reconfigure"):
         # The terminal may not be able to show the name of a cell.
         stdout.reconfigure(errors="backslashreplace")
     try:
-        return upgradecheck.main(conf, "nova", Checks(conf), arguments)
+        return upgradecheck.main(
+            conf, "nova", Checks(conf), argv or sys.argv[1:]
+        )
     except UnicodeError:
         reason = "it is not encoded in UTF-8"
     except (cfg.Error, OSError) as error:
@@ -130,7 +137,7 @@ class Site:
         ]
 
 
-def _configuration(site: Site) -> Iterator[Finding]:
+def _configuration(site: Site) -> Findings:
     if not site.conf.config_file and not site.conf.config_dir:
         code = WARNING if site.faults else SUCCESS
         yield code, "No configuration file was found: see --config-file."
@@ -142,7 +149,7 @@ def _configuration(site: Site) -> Iterator[Finding]:
         yield from _unknown_options(conf)
 
 
-def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
+def _unknown_options(conf: cfg.ConfigOpts) -> Findings:
     """Yield the options in [extended_status] that oslo.config ignores."""
     conf.register_opts(OPTS, group=GROUP)
     # Including those that a record source has registered.
@@ -162,7 +169,7 @@ def _unknown_options(conf: cfg.ConfigOpts) -> Iterator[Finding]:
             )
 
 
-def _databases(site: Site) -> Iterator[Finding]:
+def _databases(site: Site) -> Findings:
     if not site.checked:
         yield WARNING, _NO_SOURCE
     for checked in site.checked:
@@ -178,16 +185,7 @@ def _title(reading: Reading) -> str:
     return f"{title[:1].upper()}{title[1:]}"
 
 
-def _reasons(checked: Checked) -> list[str]:
-    """Return the reasons of the errors, without the database's name."""
-    database = checked.reading.database
-    name = f"{database.settings.name}: " if database else ""
-    return [
-        error.reason.removeprefix(name).rstrip(".") for error in checked.errors
-    ]
-
-
-def _failures(checked: Checked) -> Iterator[Finding]:
+def _failures(checked: Checked) -> Findings:
     """Yield the errors of a database, with their fixes."""
     from nova_ext_sts.records.mappings import URLS
 
@@ -198,7 +196,10 @@ def _failures(checked: Checked) -> Iterator[Finding]:
     )
     if URLS in reading.selects:
         columns += ", or set cell_connection for every cell"
-    for error, reason in zip(checked.errors, _reasons(checked), strict=True):
+    # The title has the name, too, that a reason begins with.
+    name = reading.database.settings.name if reading.database else ""
+    for error in checked.errors:
+        reason = error.reason.removeprefix(f"{name}: ").rstrip(".")
         text = f"{_title(reading)} cannot be read: {reason}"
         if not reading.fault:
             fix = _FIXES.get(type(error), "see the error of the server")
@@ -207,8 +208,8 @@ def _failures(checked: Checked) -> Iterator[Finding]:
         yield FAILURE, f"{text}."
 
 
-def _pooler(reading: Reading) -> Iterator[Finding]:
-    """Yield how a pooler in front of PostgreSQL shares its connections."""
+def _pooler(reading: Reading) -> Findings:
+    """Yield a warning if a pooler shares PostgreSQL's connections."""
     database = reading.database
     if database is None or database.url.get_backend_name() != "postgresql":
         return
@@ -216,53 +217,40 @@ def _pooler(reading: Reading) -> Iterator[Finding]:
 
     engine = new_engine(database.settings, database.url)
     with engine.connect() as one, engine.connect() as other:
-        connection: Any = one.connection.dbapi_connection
-        # A pooler announces another process than the one that answers.
-        announced = connection.info.backend_pid
-        pids = {
-            tuple(
-                each.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-                for each in (one, other)
-            )
-            for _ in range(3)
-        }
-    first, second = next(iter(pids))
-    title = _title(reading)
-    if len(pids) > 1 or first == second:
+        pids = [
+            each.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            for each in (one, other) * 3
+        ]
+    # Without a pooler each connection has a process, always the same.
+    if pids[0] == pids[1] or pids != pids[:2] * 3:
         yield (
             WARNING,
-            f"{title} is behind a pooler that shares connections between "
-            "clients, so that session settings reach other clients: set its "
-            "pool_mode to session.",
+            f"{_title(reading)} is behind a pooler that shares connections "
+            "between clients, so that session settings reach other clients: "
+            "set its pool_mode to session.",
         )
-    elif first != announced:
-        yield SUCCESS, f"{title} is behind a pooler in session mode."
 
 
-def _cells(site: Site) -> Iterator[Finding]:
+def _cells(site: Site) -> Findings:
     if not site.checked:
         yield WARNING, _NO_SOURCE
         return
     from nova_ext_sts.records.mappings import NO_SUCH_CELL
 
-    options = {each.reading.option for each in site.checked}
     cells = [
         each
         for each in site.checked
         if each.reading.option == "cell_connection"
         and each.reading.fault != NO_SUCH_CELL
     ]
-    down = [each for each in cells if each.errors]
-    for each in down:
-        reasons = "; ".join(dict.fromkeys(_reasons(each)))
-        yield (
-            FAILURE,
-            f"Servers in {each.reading.name} get no states: {reasons}.",
-        )
+    down = [each.reading.name for each in cells if each.errors]
+    if down:
+        names = ", ".join(down)
+        yield FAILURE, f"Servers in {names} get no states: see Databases."
     if cells:
         readable = len(cells) - len(down)
         yield SUCCESS, f"{readable} of {len(cells)} cells can be read."
-    elif "api_connection" in options:
+    elif any(each.reading.option == "api_connection" for each in site.checked):
         yield (
             FAILURE,
             "No cell is known: see Databases, and nova-manage cell_v2 "
@@ -272,29 +260,30 @@ def _cells(site: Site) -> Iterator[Finding]:
         yield SUCCESS, "The record source reads no cells."
 
 
-def _policy(site: Site) -> Iterator[Finding]:
+def _policy(site: Site) -> Findings:
     for conf in site.confs:
-        yield from _policy_of(conf)
+        enforcer = policy.new_enforcer(conf)
+        try:
+            enforcer.load_rules()
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            yield (
+                FAILURE,
+                "The policy cannot be loaded, so that nobody gets states: "
+                f"{reason}",
+            )
+            continue
+        names = (enforcer.policy_file, *conf.oslo_policy.policy_dirs)
+        found = ", ".join(filter(None, map(conf.find_file, names)))
+        origin = f"set in {found}" if found else f"no {names[0]} found"
+        check = str(enforcer.rules[policy.RULE])
+        effect = ": everybody gets states" if check == "@" else ""
+        yield SUCCESS, f'{policy.RULE} is "{check}" ({origin}){effect}.'
+        yield from _rules(enforcer)
 
 
-def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
-    enforcer = policy.new_enforcer(conf)
-    try:
-        enforcer.load_rules()
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        yield (
-            FAILURE,
-            f"The policy cannot be loaded, so that nobody gets states: "
-            f"{reason}",
-        )
-        return
-    names = (enforcer.policy_file, *conf.oslo_policy.policy_dirs)
-    found = ", ".join(filter(None, map(conf.find_file, names)))
-    origin = f"set in {found}" if found else f"no {names[0]} found"
-    check = str(enforcer.rules[policy.RULE])
-    effect = ": everybody gets states" if check == "@" else ""
-    yield SUCCESS, f'{policy.RULE} is "{check}" ({origin}){effect}.'
+def _rules(enforcer: Enforcer) -> Findings:
+    """Yield the rules in policy files that do not mean what they say."""
     for name, rule in enforcer.file_rules.items():
         if str(rule.check) == "!" != rule.check_str:
             yield (
@@ -302,9 +291,7 @@ def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
                 f"The policy rule {name} cannot be parsed and denies: "
                 f'"{rule.check_str}".',
             )
-        elif (
-            "extended_status" in name.replace("-", "_") and name != policy.RULE
-        ):
+        elif name != policy.RULE and _EXTENDED_STATUS.search(name):
             yield (
                 WARNING,
                 f"The policy rule {name} has no effect: write {policy.RULE}.",
@@ -317,7 +304,7 @@ def _policy_of(conf: cfg.ConfigOpts) -> Iterator[Finding]:
         )
 
 
-def _pipeline(site: Site) -> Iterator[Finding]:
+def _pipeline(site: Site) -> Findings:
     file = site.paste_file
     if file is None:
         yield WARNING, "Not checked: no paste file was read, see --paste-file."
@@ -355,22 +342,18 @@ def _pipeline(site: Site) -> Iterator[Finding]:
 
 
 def _result(
-    findings: Callable[[Site], Iterator[Finding]],
-) -> Callable[[Checks], upgradecheck.Result]:
-    """Combine the findings of a check into one result, the worst first."""
-
-    def check(checks: Checks) -> upgradecheck.Result:
-        try:
-            found = list(dict.fromkeys(findings(checks.site)))
-        except Exception as error:
-            # The text of an unknown error may contain a password.
-            name = type(error).__name__
-            found = [(WARNING, f"Not checked: {name} was raised.")]
-        found.sort(key=lambda each: -each[0])
-        details = " ".join(printable(text) for _, text in found)
-        return upgradecheck.Result(found[0][0], details)
-
-    return check
+    checks: Checks, findings: Callable[[Site], Findings]
+) -> upgradecheck.Result:
+    """Return the findings of a check as one result, the worst first."""
+    try:
+        found = list(dict.fromkeys(findings(checks.site)))
+    except Exception as error:
+        # The text of an unknown error may contain a password.
+        name = type(error).__name__
+        found = [(WARNING, f"Not checked: {name} was raised.")]
+    found.sort(key=lambda each: -each[0])
+    details = " ".join(printable(text) for _, text in found)
+    return upgradecheck.Result(found[0][0], details)
 
 
 class Checks(upgradecheck.UpgradeCommands):
@@ -385,9 +368,9 @@ class Checks(upgradecheck.UpgradeCommands):
         return Site(self._conf)
 
     _upgrade_checks = (
-        ("Configuration", _result(_configuration)),
-        ("Databases", _result(_databases)),
-        ("Cells", _result(_cells)),
-        ("Policy", _result(_policy)),
-        ("Pipeline", _result(_pipeline)),
+        ("Configuration", (_result, {"findings": _configuration})),
+        ("Databases", (_result, {"findings": _databases})),
+        ("Cells", (_result, {"findings": _cells})),
+        ("Policy", (_result, {"findings": _policy})),
+        ("Pipeline", (_result, {"findings": _pipeline})),
     )

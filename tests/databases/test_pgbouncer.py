@@ -150,4 +150,4 @@ def test_upgrade_check_recognises_a_pooler(
     database = new_database(pooler(mode) if mode else postgresql, driver)
     check = upgrade_check(tmp_path, connection=database.url)["Databases"]
     assert check.result is result
-    assert ("session" in check.details) is bool(mode)
+    assert ("pooler" in check.details) is (result is Code.WARNING)
