@@ -16,7 +16,7 @@ import logging
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oslo_config import cfg
 from oslo_middleware import base
@@ -37,9 +37,17 @@ if TYPE_CHECKING:
     from nova_ext_sts.records import Checked, Reading, RecordSource
     from nova_ext_sts.settings import Settings
 
-    Findings = Iterator[tuple[Code, str]]
+    Findings = Iterator["Finding"]
 
-SUCCESS, WARNING, FAILURE = Code
+
+class Finding(NamedTuple):
+    """What a check has found, and what to do about it."""
+
+    code: Code
+    text: str
+
+
+success, warning, failure = (functools.partial(Finding, code) for code in Code)
 
 CLI_OPTS = [
     cfg.StrOpt(
@@ -139,12 +147,12 @@ class Site:
 
 def _configuration(site: Site) -> Findings:
     if not site.conf.config_file and not site.conf.config_dir:
-        code = WARNING if site.faults else SUCCESS
-        yield code, "No configuration file was found: see --config-file."
+        level = warning if site.faults else success
+        yield level("No configuration file was found: see --config-file.")
     for fault in site.faults:
-        yield FAILURE, fault
+        yield failure(fault)
     for title, (each, _) in site.sources.items():
-        yield SUCCESS, f"{title}: the record source {each.record_source}."
+        yield success(f"{title}: the record source {each.record_source}.")
     for conf in site.confs:
         yield from _unknown_options(conf)
 
@@ -163,20 +171,19 @@ def _unknown_options(conf: cfg.ConfigOpts) -> Findings:
         for name in sorted(sections.get(GROUP, {}).keys() - set(known)):
             similar = difflib.get_close_matches(name, known, 1, 0.75)
             fix = f"write {similar[0]}" if similar else "remove it"
-            yield (
-                FAILURE,
-                f"Unknown option {name} in [{GROUP}] of {file}: {fix}.",
+            yield failure(
+                f"Unknown option {name} in [{GROUP}] of {file}: {fix}."
             )
 
 
 def _databases(site: Site) -> Findings:
     if not site.checked:
-        yield WARNING, _NO_SOURCE
+        yield warning(_NO_SOURCE)
     for checked in site.checked:
         if checked.errors:
             yield from _failures(checked)
         else:
-            yield SUCCESS, f"{_title(checked.reading)} can be read."
+            yield success(f"{_title(checked.reading)} can be read.")
             yield from _pooler(checked.reading)
 
 
@@ -205,7 +212,7 @@ def _failures(checked: Checked) -> Findings:
             fix = _FIXES.get(type(error), "see the error of the server")
             fix = fix.format(option=reading.option, columns=columns)
             text = f"{text}: {fix}"
-        yield FAILURE, f"{text}."
+        yield failure(f"{text}.")
 
 
 def _pooler(reading: Reading) -> Findings:
@@ -223,17 +230,16 @@ def _pooler(reading: Reading) -> Findings:
         ]
     # Without a pooler each connection has a process, always the same.
     if pids[0] == pids[1] or pids != pids[:2] * 3:
-        yield (
-            WARNING,
+        yield warning(
             f"{_title(reading)} is behind a pooler that shares connections "
             "between clients, so that session settings reach other clients: "
-            "set its pool_mode to session.",
+            "set its pool_mode to session."
         )
 
 
 def _cells(site: Site) -> Findings:
     if not site.checked:
-        yield WARNING, _NO_SOURCE
+        yield warning(_NO_SOURCE)
         return
     from nova_ext_sts.records.mappings import NO_SUCH_CELL
 
@@ -246,18 +252,17 @@ def _cells(site: Site) -> Findings:
     down = [each.reading.name for each in cells if each.errors]
     if down:
         names = ", ".join(down)
-        yield FAILURE, f"Servers in {names} get no states: see Databases."
+        yield failure(f"Servers in {names} get no states: see Databases.")
     if cells:
         readable = len(cells) - len(down)
-        yield SUCCESS, f"{readable} of {len(cells)} cells can be read."
+        yield success(f"{readable} of {len(cells)} cells can be read.")
     elif any(each.reading.option == "api_connection" for each in site.checked):
-        yield (
-            FAILURE,
+        yield failure(
             "No cell is known: see Databases, and nova-manage cell_v2 "
-            "list_cells.",
+            "list_cells."
         )
     else:
-        yield SUCCESS, "The record source reads no cells."
+        yield success("The record source reads no cells.")
 
 
 def _policy(site: Site) -> Findings:
@@ -267,10 +272,9 @@ def _policy(site: Site) -> Findings:
             enforcer.load_rules()
         except Exception as error:
             reason = " ".join(str(error).split())
-            yield (
-                FAILURE,
+            yield failure(
                 "The policy cannot be loaded, so that nobody gets states: "
-                f"{reason}",
+                f"{reason}"
             )
             continue
         names = (enforcer.policy_file, *conf.oslo_policy.policy_dirs)
@@ -278,7 +282,7 @@ def _policy(site: Site) -> Findings:
         origin = f"set in {found}" if found else f"no {names[0]} found"
         check = str(enforcer.rules[policy.RULE])
         effect = ": everybody gets states" if check == "@" else ""
-        yield SUCCESS, f'{policy.RULE} is "{check}" ({origin}){effect}.'
+        yield success(f'{policy.RULE} is "{check}" ({origin}){effect}.')
         yield from _rules(enforcer)
 
 
@@ -286,34 +290,30 @@ def _rules(enforcer: Enforcer) -> Findings:
     """Yield the rules in policy files that do not mean what they say."""
     for name, rule in enforcer.file_rules.items():
         if str(rule.check) == "!" != rule.check_str:
-            yield (
-                FAILURE,
+            yield failure(
                 f"The policy rule {name} cannot be parsed and denies: "
-                f'"{rule.check_str}".',
+                f'"{rule.check_str}".'
             )
         elif name != policy.RULE and _EXTENDED_STATUS.search(name):
-            yield (
-                WARNING,
-                f"The policy rule {name} has no effect: write {policy.RULE}.",
+            yield warning(
+                f"The policy rule {name} has no effect: write {policy.RULE}."
             )
     if not enforcer.check_rules():
-        yield (
-            WARNING,
+        yield warning(
             "A policy rule refers to an undefined rule, or to itself, and "
-            "denies: oslopolicy-validator names it.",
+            "denies: oslopolicy-validator names it."
         )
 
 
 def _pipeline(site: Site) -> Findings:
     file = site.paste_file
     if file is None:
-        yield WARNING, "Not checked: no paste file was read, see --paste-file."
+        yield warning("Not checked: no paste file was read, see --paste-file.")
         return
     if not file.filters:
-        yield (
-            FAILURE,
+        yield failure(
             f"No section of {file.path} creates the filter: add "
-            f"[filter:extended_status] with paste.filter_factory = {FACTORY}.",
+            f"[filter:extended_status] with paste.filter_factory = {FACTORY}."
         )
     place = "right before the application"
     extended = []
@@ -323,21 +323,19 @@ def _pipeline(site: Site) -> Findings:
             extended.append(title)
         # Nova ships pipelines without Keystone beside those with it.
         elif is_nova and "noauth" not in title:
-            yield WARNING, f"{title} lacks the filter: add it {place}."
+            yield warning(f"{title} lacks the filter: add it {place}.")
         if own and filters[-1:] != own:
-            yield (
-                WARNING,
+            yield warning(
                 f"In {title}, {filters[-1]} comes after {own[0]}: move "
-                f"{own[0]} {place}.",
+                f"{own[0]} {place}."
             )
     if extended:
         titles = ", ".join(extended)
-        yield SUCCESS, f"The filter is in {titles} of {file.path}."
+        yield success(f"The filter is in {titles} of {file.path}.")
     elif file.filters:
-        yield (
-            FAILURE,
+        yield failure(
             f"No pipeline of {file.path} contains {file.filters[0]}: add it "
-            f"{place}.",
+            f"{place}."
         )
 
 
@@ -345,15 +343,17 @@ def _result(
     checks: Checks, findings: Callable[[Site], Findings]
 ) -> upgradecheck.Result:
     """Return the findings of a check as one result, the worst first."""
+    found = []
     try:
-        found = list(dict.fromkeys(findings(checks.site)))
+        for finding in findings(checks.site):
+            found.append(finding)
     except Exception as error:
         # The text of an unknown error may contain a password.
         name = type(error).__name__
-        found = [(WARNING, f"Not checked: {name} was raised.")]
-    found.sort(key=lambda each: -each[0])
-    details = " ".join(printable(text) for _, text in found)
-    return upgradecheck.Result(found[0][0], details)
+        found.append(warning(f"Not checked: {name} was raised."))
+    found = sorted(dict.fromkeys(found), key=lambda each: -each.code)
+    details = " ".join(printable(each.text) for each in found)
+    return upgradecheck.Result(found[0].code, details)
 
 
 class Checks(upgradecheck.UpgradeCommands):
