@@ -73,17 +73,16 @@ class PasteFile:
         return {**options, **context.local_conf}
 
     def _pipelines(self) -> Iterator[Pipeline]:
-        shared = {"use", *self._parser.defaults()}
         for title in self._parser.sections():
             section = self._parser[title]
             lines = {}
             if title.startswith("pipeline:"):
                 lines = {f"[{title}]": section.get("pipeline", "")}
             elif "pipeline_factory" in section.get("use", ""):
+                # Its other options contain no filter.
                 lines = {
                     f"[{title}] {option}": line
                     for option, line in section.items()
-                    if option not in shared
                 }
             for name, line in lines.items():
                 *filters, application = line.split() or [""]

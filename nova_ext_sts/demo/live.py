@@ -106,7 +106,7 @@ def _readings(url: str, path: Path, interval: float) -> Iterator[Reading]:
         yield Reading(summary, json.loads(body)["servers"], changed)
         # The first change comes after a second at most.
         time.sleep(min(interval, 1) if turn == 1 else interval)
-        # Each server rests, or waits for its task, for two turns of three.
+        # One server in three, so that each state can be seen for a while.
         rows = servers.rows(path)[turn % 3 :: 3]
         changes = list(step(rows, actions))
         servers.update(path, {each: now for each, _, now in changes})
