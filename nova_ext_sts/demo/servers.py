@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import urllib.parse
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,7 @@ def make(path: Path, servers: Mapping[str, States]) -> None:
     """Make the file, or put the servers in it back to the start.
 
     :raises FileExistsError: the file holds something else
+    :raises UnicodeError: the path is not UTF-8
     :raises sqlite3.Error: the file cannot be written
     """
     with _opened(path, "rwc") as database:
@@ -143,7 +145,7 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     SQLite's locks are held for moments only, so that users can change the
     file.
     """
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    uri = f"file:{urllib.parse.quote(str(path))}?mode={mode}"
     with (
         contextlib.closing(sqlite3.connect(uri, uri=True)) as database,
         database,

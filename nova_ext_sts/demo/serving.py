@@ -55,8 +55,8 @@ python3 -c "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(\\
 def run(arguments: argparse.Namespace) -> None:
     """Serve until the process is interrupted.
 
-    :raises FileExistsError: the file holds something else
-    :raises sqlite3.Error: the file cannot be written
+    :raises OSError: the output cannot be written
+    :raises FileExistsError, UnicodeError, sqlite3.Error: as ``servers.make``
     """
     # Before the file is made: the demo that has the port may use it.
     listener = _listening(arguments.host, arguments.port)
