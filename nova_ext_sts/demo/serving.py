@@ -119,10 +119,8 @@ def _greeting(
 ) -> str:
     """Return the proof that the filter works, and commands to try."""
 
-    def body(application: WSGIApplication, path: str) -> bytes:
-        request = webob.Request.blank(url + path)
-        content: bytes = request.get_response(application).body
-        return content
+    def body(application: WSGIApplication, path: str) -> Any:
+        return webob.Request.blank(url + path).get_response(application).body
 
     def first_three(application: WSGIApplication) -> str:
         document = json.loads(body(application, "/servers?limit=3"))
