@@ -78,7 +78,7 @@ def test_waits_until_servers_are_idle(tmp_path, start):
     process = start("db-1", "build-7", timeout=60)
     active = States("active", None, 1)
     ready = {server_id(name): active for name in ("db-1", "build-7")}
-    servers.update(tmp_path / "demo.sqlite", ready.items())
+    servers.update(tmp_path / "demo.sqlite", ready)
     assert ended(process)[0] == 0
 
 
