@@ -17,6 +17,7 @@ import urllib.request
 import pytest
 
 from nova_ext_sts.demo import live, servers
+from nova_ext_sts.extension import ATTRIBUTES
 from nova_ext_sts.states import POWER_STATES, server_status
 from tests.support.demo import COMMAND, started
 
@@ -63,6 +64,11 @@ def test_states_that_users_write_stay():
 # Lines.
 
 
+def shown(vm_state, task_state, power_state):
+    """Return the words of a line."""
+    return [vm_state, task_state or "-", POWER_STATES[power_state]]
+
+
 def test_lines_are_the_servers_and_then_what_changes(tmp_path):
     """The first change waits for a second, not for the interval."""
     with started(
@@ -78,22 +84,14 @@ def test_lines_are_the_servers_and_then_what_changes(tmp_path):
     summary = r"[0-9:]{8} GET /servers: [0-9.]+ ms, [0-9,]+ bytes\n"
     assert re.fullmatch(summary, beginning[0])
     assert re.fullmatch(summary, change[0])
-    assert beginning[1].split() == [
-        *("NAME", "VM_STATE", "TASK_STATE", "POWER", "ACTION")
-    ]
-    assert [line.split()[:4] for line in beginning[2:]] == [
-        [name, vm_state, task_state or "-", POWER_STATES[power_state or 0]]
-        for name, (vm_state, task_state, power_state) in (
-            servers.SERVERS.items()
-        )
+    heading = "NAME VM_STATE TASK_STATE POWER ACTION"
+    assert beginning[1].split() == heading.split()
+    assert [line.split() for line in beginning[2:]] == [
+        [name, *shown(*states)] for name, states in servers.SERVERS.items()
     ]
     changed = [line.split() for line in change[1:]]
     now = {
-        server["name"]: [
-            server["OS-EXT-STS:vm_state"],
-            server["OS-EXT-STS:task_state"] or "-",
-            POWER_STATES[server["OS-EXT-STS:power_state"]],
-        ]
+        server["name"]: shown(*(server[name] for name in ATTRIBUTES))
         for server in listed
     }
     for name, *states, _action in changed:
