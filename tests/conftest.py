@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-import hypothesis
 import pytest
 
 from tests.support import databases
 from tests.support.proxies import Proxy
-
-# How long an example takes depends on what else the machine does.
-hypothesis.settings.register_profile("tests", deadline=None)
-hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config):
