@@ -1,8 +1,6 @@
 """Back-offs, and the log messages of an outage."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -103,16 +101,3 @@ def test_lookup_that_fails_after_the_end_of_its_outage_is_not_logged(
     assert len(caplog.records) == 2
     outage.failed("silent", time.monotonic())
     assert len(caplog.records) == 3
-
-
-def test_threads_log_an_outage_once(caplog):
-    outage = Outage("x")
-    together = threading.Barrier(16)
-
-    def fail(_):
-        together.wait()
-        outage.failed("refused")
-
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(fail, range(16)))
-    assert len(caplog.records) == 1
