@@ -1,14 +1,10 @@
 """What the filter does with its connections, and what it leaves alone."""
 
-from __future__ import annotations
-
 import gc
 import time
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
 from nova_ext_sts import settings
 from nova_ext_sts.records import RecordsUnavailable, engine
@@ -17,18 +13,8 @@ from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.records.systems import SYSTEMS, Select
 from nova_ext_sts.states import States
 from tests.support.cells import source
-from tests.support.databases import (
-    INSTANCE_MAPPINGS,
-    SERVERS,
-    Database,
-    made,
-)
-from tests.support.lookups import (
-    connections_of,
-    end_connections,
-    system_of,
-    wait_until,
-)
+from tests.support.databases import INSTANCE_MAPPINGS, SERVERS, made
+from tests.support.lookups import connections_of, system_of, wait_until
 
 ACTIVE = States("active", None, 1)
 
@@ -59,34 +45,34 @@ def value_of(opened, value):
     return [tuple(row) for row in query.rows()]
 
 
-#: By system: options, and expressions with their values in a session.
-SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "sqlite": ({}, {"(SELECT query_only FROM pragma_query_only)": 1}),
-    "mysql": (
-        {"wsrep_sync_wait": 5, "parameters": "charset=utf8mb4"},
-        {
-            "@@tx_isolation": "READ-COMMITTED",
-            "@@tx_read_only": 1,
-            # The statement ends before the response has waited.
-            "@@max_statement_time": 1.8,
-            "@@wsrep_sync_wait": 5,
-            "@@character_set_client": "utf8mb4",
-        },
-    ),
-    "postgresql": (
-        {},
-        {
-            "current_setting('transaction_isolation')": "read committed",
-            "current_setting('transaction_read_only')": "on",
-            "current_setting('statement_timeout')": "1800ms",
-        },
-    ),
-}
-
-
-@pytest.mark.parametrize("system", SESSIONS)
-def test_session_has_its_settings(system, tmp_path):
-    options, expected = SESSIONS[system]
+@pytest.mark.parametrize(
+    ("system", "options", "expected"),
+    [
+        ("sqlite", {}, {"(SELECT query_only FROM pragma_query_only)": 1}),
+        (
+            "mysql",
+            {"wsrep_sync_wait": 5, "parameters": "charset=utf8mb4"},
+            {
+                "@@tx_isolation": "READ-COMMITTED",
+                "@@tx_read_only": 1,
+                # The statement ends before the response has waited.
+                "@@max_statement_time": 1.8,
+                "@@wsrep_sync_wait": 5,
+                "@@character_set_client": "utf8mb4",
+            },
+        ),
+        (
+            "postgresql",
+            {},
+            {
+                "current_setting('transaction_isolation')": "read committed",
+                "current_setting('transaction_read_only')": "on",
+                "current_setting('statement_timeout')": "1800ms",
+            },
+        ),
+    ],
+)
+def test_session_has_its_settings(system, options, expected, tmp_path):
     with made(system, tmp_path) as database:
         records = opened(database, timeout=2.0, **options)
         found = value_of(records, ", ".join(expected))
@@ -183,13 +169,6 @@ def test_page_is_read_by_the_unique_key(database, select):
         assert index in str(rows.all()).replace(" using ", " on ")
 
 
-def test_dead_connection_is_replaced(database):
-    records = source(connection=database.url)
-    for _ in range(3):
-        assert records.lookup(["a"]) == {"a": ACTIVE}
-        end_connections(database)
-
-
 def test_changed_column_loses_no_states(database):
     records = source(connection=database.url, max_connections=1)
     # Often enough for psycopg to prepare a statement, if it did.
@@ -217,25 +196,13 @@ def test_database_is_shared_by_filters_and_closed_by_the_last(database):
     wait_until(lambda: not connections_of(database))
 
 
-def test_database_in_sql_ascii_is_read(tmp_path):
-    with made("postgresql", tmp_path) as other:
-        server = sa.create_engine(
-            other.url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
+def test_text_is_read_where_the_database_has_no_encoding(tmp_path):
+    with made("postgresql", tmp_path) as database:
+        database.insert_instances([("a", "é", None, 1)])
+        name = sa.engine.make_url(database.url).database
+        # What clients of a database in SQL_ASCII get.
+        database.execute(
+            f"ALTER DATABASE {name} SET client_encoding = sql_ascii"
         )
-        url = make_url(other.url)
-        url = url.set(database=f"{url.database}_ascii")
-        with server.connect() as connection:
-            connection.exec_driver_sql(
-                f"CREATE DATABASE {url.database} ENCODING 'SQL_ASCII' "
-                "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-            )
-            try:
-                Database(
-                    url.update_query_dict({"client_encoding": "utf8"})
-                ).insert_instances([("a", "é", None, 1)])
-                records = source(connection=url.render_as_string(False))
-                assert records.lookup(["a"]) == {"a": States("é", None, 1)}
-            finally:
-                connection.exec_driver_sql(
-                    f"DROP DATABASE {url.database} WITH (FORCE)"
-                )
+        records = source(connection=database.url)
+        assert records.lookup(["a"]) == {"a": States("é", None, 1)}
