@@ -394,7 +394,7 @@ def test_unknown_extension_is_answered_by_the_filter(
 
 
 def test_states_can_come_from_a_plugin(plugin):
-    urls: list[str] = []
+    urls = []
     plugin(
         lambda ids: {"a": States("active", "rebooting", 1)},
         lambda settings: urls.append(settings.database.url),

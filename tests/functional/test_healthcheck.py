@@ -1,7 +1,5 @@
 """The health check, in oslo.middleware's application."""
 
-from __future__ import annotations
-
 import time
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Databases that refuse, hang, fail or are lost, and what responses notice."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

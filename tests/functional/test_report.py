@@ -1,10 +1,7 @@
 """The DEBUG line and the Server-Timing header of an extended response."""
 
-from __future__ import annotations
-
 import logging
 import re
-from typing import Any
 
 import pytest
 
@@ -64,16 +61,14 @@ def test_cells_that_are_queried_are_counted(cells, messages):
 def test_only_extended_responses_are_reported(connection, messages):
     own = ("Server-Timing", "app;dur=1")
     body = b'{"servers": [{"id": "b"}]}'
-    options: dict[str, Any] = {
-        "connection": connection,
-        "server_timing": True,
-    }
-    response = filtered(answering(body, JSON, own), **options).get("/servers")
-    assert (response.headers, response.body) == ([JSON, own], body)
+    application = answering(body, JSON, own)
+    options = {"connection": connection, "server_timing": True}
+    response = filtered(application, **options).get_list()
+    assert response == ("200 OK", [JSON, own], body)
     assert messages() == []
     # A null is added, but no record was found.
     options["missing_record"] = "null"
-    response = filtered(answering(body, JSON, own), **options).get("/servers")
+    response = filtered(application, **options).get_list()
     assert own in response.headers
     assert description(response) == "1 servers"
     assert " servers=1 found=0 cells=- " in messages()[0]

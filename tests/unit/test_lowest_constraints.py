@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """lowest-constraints.txt, against the bounds in setup.cfg."""
 
-from __future__ import annotations
-
 import configparser
 from pathlib import Path
 
@@ -23,7 +21,7 @@ def requirements(text):
 
 def versions(text, operator):
     """Return names with their versions, each with the same operator."""
-    found: list[tuple[str, str]] = []
+    found = []
     for requirement in requirements(text):
         (specifier,) = requirement.specifier
         assert specifier.operator == operator, str(requirement)

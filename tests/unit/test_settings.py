@@ -3,10 +3,7 @@
 The sample configuration file has their defaults.
 """
 
-from __future__ import annotations
-
 import sys
-from typing import Any
 
 import pytest
 from oslo_config import cfg
@@ -148,7 +145,7 @@ def test_database_group_can_lack_options():
 
 
 #: Options of a filter, and keywords of the error.
-INVALID: list[tuple[dict[str, Any], list[str]]] = [
+INVALID = [
     ({"conection": "sqlite://"}, ["conection", "connection", "timeout"]),
     ({"calls": "list,shows"}, ["calls", "shows", "list, detail, show"]),
     ({"timeout": ""}, ["timeout", "empty"]),
