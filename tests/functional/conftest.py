@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from nova_ext_sts.records import RecordSource
+from nova_ext_sts import settings
+from nova_ext_sts.records import RecordSource, engine
 from tests.support.cells import Cells
-from tests.support.databases import made
+from tests.support.databases import SERVERS, made
 from tests.support.distributions import installed
 from tests.support.readers import Reader
 
@@ -16,6 +17,14 @@ def connection(sqlite):
     """Return the URL of a database with the record of server a."""
     sqlite.insert_instances([("a", "active", "rebooting", 1)])
     return sqlite.url
+
+
+@pytest.fixture(params=SERVERS)
+def active(request, tmp_path):
+    """A database with the active server a, on each server in turn."""
+    with made(request.param, tmp_path) as database:
+        database.insert_instances([("a", "active", None, 1)])
+        yield database
 
 
 @pytest.fixture
@@ -54,6 +63,11 @@ def plugin(tmp_path, monkeypatch):
         installed("p", tmp_path, monkeypatch, plugin=f"{__name__}:Source")
 
     return install
+
+
+def opened(url, **options):
+    """Return a database as the filter opens it."""
+    return engine.Database(settings.Database(name="x", url=url, **options))
 
 
 def raising(error):

@@ -7,22 +7,17 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
-from nova_ext_sts import settings
-from nova_ext_sts.records import (
-    DatabaseUnavailable,
-    RecordsUnavailable,
-    engine,
-)
+from nova_ext_sts.records import DatabaseUnavailable, RecordsUnavailable
 from nova_ext_sts.records import workers as records_workers
 from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.states import States
+from tests.functional.conftest import opened
 from tests.support.cells import source
-from tests.support.databases import PSYCOPG, SERVERS, Database, made
+from tests.support.databases import PSYCOPG
 from tests.support.lookups import (
     full_queue,
     locked,
@@ -34,36 +29,19 @@ from tests.support.proxies import Proxy
 from tests.support.scripted import close_after, drip, scripted
 
 ACTIVE = States("active", None, 1)
-DRIVERS = {"mysql": "mysql+pymysql", "postgresql": f"postgresql+{PSYCOPG}"}
+DRIVERS = ("mysql+pymysql", f"postgresql+{PSYCOPG}")
 #: The beginning of MariaDB's greeting: its length promises more than comes.
 GREETING = b"\x6e\x00\x00\x00\x0a5.5.5-10.11.6-MariaDB\x00"
 
-both_servers = pytest.mark.parametrize("served", DRIVERS, indirect=True)
-
-
-class Served(NamedTuple):
-    """A database with the active server ``a``, behind a proxy."""
-
-    database: Database
-    proxy: Proxy
-    #: By the proxy.
-    url: str
-
 
 @pytest.fixture
-def served(request, tmp_path):
-    server = SERVERS[request.param]
-    with (
-        made(request.param, tmp_path) as database,
-        contextlib.closing(
-            Proxy((str(server.host), int(server.port or 0)))
-        ) as proxy,
-    ):
-        database.insert_instances([("a", *ACTIVE)])
-        url = sa.engine.make_url(database.url).set(port=proxy.port)
-        yield Served(
-            database, proxy, url.render_as_string(hide_password=False)
-        )
+def proxy(active):
+    """A proxy in front of that database, which its URL names."""
+    url = sa.engine.make_url(active.url)
+    with contextlib.closing(Proxy((str(url.host), url.port or 0))) as proxy:
+        url = url.set(port=proxy.port)
+        active.url = url.render_as_string(hide_password=False)
+        yield proxy
 
 
 @pytest.fixture
@@ -113,7 +91,7 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("driver", DRIVERS.values())
+@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("silent", SILENT.values(), ids=SILENT)
 def test_silent_handshake_costs_one_timeout_in_all(
     silent, driver, pass_time, wait_for_workers, caplog
@@ -135,7 +113,6 @@ def test_silent_handshake_costs_one_timeout_in_all(
     assert len(caplog.records) == 1
 
 
-@both_servers
 @pytest.mark.parametrize(
     ("outage", "is_connected", "within"),
     [
@@ -145,17 +122,24 @@ def test_silent_handshake_costs_one_timeout_in_all(
     ],
 )
 def test_states_return_after_an_outage_of_a_minute(
-    served, pass_time, wait_for_workers, outage, is_connected, within, caplog
+    active,
+    proxy,
+    pass_time,
+    wait_for_workers,
+    outage,
+    is_connected,
+    within,
+    caplog,
 ):
-    records = source(connection=served.url, timeout=0.3)
+    records = source(connection=active.url, timeout=0.3)
     if is_connected:
         assert records.lookup(["a"]) == {"a": ACTIVE}
-    setattr(served.proxy, outage, True)
+    setattr(proxy, outage, True)
     for _ in range(60):
         fails(records)
         pass_time(1)
     wait_for_workers()  # libpq's handshake takes two seconds, of real time.
-    setattr(served.proxy, outage, False)
+    setattr(proxy, outage, False)
     for _ in range(10):
         if is_readable(records):
             break
@@ -166,11 +150,10 @@ def test_states_return_after_an_outage_of_a_minute(
     assert "again" in ends
 
 
-@both_servers
-def test_query_that_fails_late_suspends_queries(served, pass_time, caplog):
-    records = source(connection=served.url, timeout=1)
+def test_query_that_fails_late_suspends_queries(active, pass_time, caplog):
+    records = source(connection=active.url, timeout=1)
     assert records.lookup(["a"]) == {"a": ACTIVE}
-    with locked(served.database):
+    with locked(active):
         assert fails(records) < 1.8
         assert sum(fails(records) for _ in range(20)) < 0.5
         pass_time(1.01)
@@ -181,12 +164,11 @@ def test_query_that_fails_late_suspends_queries(served, pass_time, caplog):
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-@both_servers
 def test_slow_database_fails_only_where_no_connection_is_free(
-    served, pass_time, caplog
+    active, pass_time, caplog
 ):
-    slow_down(served.database, 0.4)
-    records = source(connection=served.url, timeout=1, max_connections=1)
+    slow_down(active, 0.4)
+    records = source(connection=active.url, timeout=1, max_connections=1)
     for _ in range(2):
         assert records.lookup(["a"]) == {"a": ACTIVE}
     assert not caplog.records
@@ -197,77 +179,71 @@ def test_slow_database_fails_only_where_no_connection_is_free(
     assert fails(records) < 0.3
 
 
-@both_servers
-def test_connections_that_have_gone_silent_are_one_outage(served, pass_time):
-    slow_down(served.database, 0.3)
-    records = source(connection=served.url, timeout=1, max_connections=3)
+def test_connections_that_have_gone_silent_are_one_outage(
+    active, proxy, pass_time
+):
+    slow_down(active, 0.3)
+    records = source(connection=active.url, timeout=1, max_connections=3)
     # One after the other, three connections are made.
     with ThreadPoolExecutor(3) as threads:
-        while served.proxy.served < 3:
+        while proxy.served < 3:
             list(threads.map(lambda _: is_readable(records), range(3)))
-    served.proxy.forget()
+    proxy.forget()
     assert fails(records) > 0.8
     # The other two are not tried in turn.
     pass_time(1.01)
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-@both_servers
-def test_threads_and_filters_share_the_connections(served):
-    slow_down(served.database, 0.05)
+def test_threads_and_filters_share_the_connections(active, proxy):
+    slow_down(active, 0.05)
     filters = [
-        source(connection=served.url, timeout=5, max_connections=2)
+        source(connection=active.url, timeout=5, max_connections=2)
         for _ in range(2)
     ]
     with ThreadPoolExecutor(32) as threads:
         found = threads.map(lambda n: is_readable(filters[n % 2]), range(64))
         assert all(found)
-    assert served.proxy.served == 2
+    assert proxy.served == 2
 
 
-@both_servers
-def test_response_with_little_time_blames_no_healthy_database(served, caplog):
-    slow_down(served.database, 0.2)
-    opened = engine.Database(
-        settings.Database(name="x", url=served.url, timeout=5)
-    )
-    assert opened.query(INSTANCES, ["a"]).rows()
+def test_response_with_little_time_blames_no_healthy_database(active, caplog):
+    slow_down(active, 0.2)
+    database = opened(active.url, timeout=5)
+    assert database.query(INSTANCES, ["a"]).rows()
     before = len(workers())
     for _ in range(10):
         for seconds in (0, 0.01):
-            assert_out_of_time(opened, seconds)
-    assert opened.query(INSTANCES, ["a"]).rows()
+            assert_out_of_time(database, seconds)
+    assert database.query(INSTANCES, ["a"]).rows()
     assert not caplog.records
     # Those that were late leave none behind.
     wait_until(lambda: len(workers()) <= before + 4)
 
 
 def test_response_with_little_time_blames_no_silent_database(silent):
-    opened = engine.Database(settings.Database(name="x", url=url_of(silent)))
-    assert_out_of_time(opened, 0.1)
+    database = opened(url_of(silent))
+    assert_out_of_time(database, 0.1)
 
 
-@both_servers
-def test_database_that_answers_no_short_query_is_suspended(served):
-    slow_down(served.database, 3)
-    opened = engine.Database(
-        settings.Database(name="x", url=served.url, timeout=1)
-    )
+def test_database_that_answers_no_short_query_is_suspended(active):
+    slow_down(active, 3)
+    database = opened(active.url, timeout=1)
     for _ in range(2):
         deadline = time.monotonic() + 0.4
         with pytest.raises(RecordsUnavailable):
-            opened.query(INSTANCES, ["a"], deadline=deadline).rows()
+            database.query(INSTANCES, ["a"], deadline=deadline).rows()
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable):
-        opened.query(INSTANCES, ["a"]).rows()
+        database.query(INSTANCES, ["a"]).rows()
     assert time.monotonic() - began < 0.3
 
 
-def assert_out_of_time(opened, seconds):
+def assert_out_of_time(database, seconds):
     """Assert that a query fails for want of time, and blames no database."""
     deadline = time.monotonic() + seconds
     with pytest.raises(RecordsUnavailable) as raised:
-        opened.query(INSTANCES, ["a"], deadline=deadline).rows()
+        database.query(INSTANCES, ["a"], deadline=deadline).rows()
     assert not isinstance(raised.value, DatabaseUnavailable)
 
 
@@ -298,10 +274,9 @@ def test_process_without_threads_recovers(sqlite, pass_time, monkeypatch):
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-@both_servers
-def test_fork_while_threads_look_up(served):
+def test_fork_while_threads_look_up(active):
     """Some forks copy a lock that is held, and connections in use."""
-    records = source(connection=served.database.url, timeout=5)
+    records = source(connection=active.url, timeout=5)
     ended = threading.Event()
 
     def look_up():

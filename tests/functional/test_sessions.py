@@ -6,25 +6,17 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from nova_ext_sts import settings
-from nova_ext_sts.records import RecordsUnavailable, engine
+from nova_ext_sts.records import RecordsUnavailable
 from nova_ext_sts.records.cells import MAPPINGS
 from nova_ext_sts.records.database import INSTANCES
 from nova_ext_sts.records.systems import SYSTEMS, Select
 from nova_ext_sts.states import States
+from tests.functional.conftest import opened
 from tests.support.cells import source
-from tests.support.databases import INSTANCE_MAPPINGS, SERVERS, made
+from tests.support.databases import INSTANCE_MAPPINGS, made
 from tests.support.lookups import connections_of, system_of, wait_until
 
 ACTIVE = States("active", None, 1)
-
-
-@pytest.fixture(params=SERVERS)
-def database(request, tmp_path):
-    """A database with the server ``a``, on each database server in turn."""
-    with made(request.param, tmp_path) as database:
-        database.insert_instances([("a", *ACTIVE)])
-        yield database
 
 
 @pytest.fixture
@@ -33,15 +25,9 @@ def mariadb(tmp_path):
         yield database
 
 
-def opened(database, **options):
-    return engine.Database(
-        settings.Database(name="x", url=database.url, **options)
-    )
-
-
-def value_of(opened, value):
+def value_of(database, value):
     """Return the rows of an expression on the filter's own connection."""
-    query = opened.query(Select("(SELECT 1) AS one", (value,)))
+    query = database.query(Select("(SELECT 1) AS one", (value,)))
     return [tuple(row) for row in query.rows()]
 
 
@@ -74,14 +60,14 @@ def value_of(opened, value):
 )
 def test_session_has_its_settings(system, options, expected, tmp_path):
     with made(system, tmp_path) as database:
-        records = opened(database, timeout=2.0, **options)
+        records = opened(database.url, timeout=2.0, **options)
         found = value_of(records, ", ".join(expected))
     assert found == [tuple(expected.values())]
 
 
-def test_lookup_waits_for_no_lock_and_leaves_none(database):
-    records = source(connection=database.url, timeout=2)
-    with database.connect() as connection:
+def test_lookup_waits_for_no_lock_and_leaves_none(active):
+    records = source(connection=active.url, timeout=2)
+    with active.connect() as connection:
         connection.execute(
             sa.text("UPDATE instances SET vm_state = 'stopped'")
         )
@@ -97,7 +83,7 @@ def test_lookup_waits_for_no_lock_and_leaves_none(database):
         limit = {
             "mysql": "SET SESSION lock_wait_timeout = 3",
             "postgresql": "SET lock_timeout = 3000",
-        }[system_of(database)]
+        }[system_of(active)]
         connection.execute(sa.text(limit))
         connection.execute(sa.text("ALTER TABLE instances ADD new INTEGER"))
         connection.commit()
@@ -107,12 +93,10 @@ def test_lookup_waits_for_no_lock_and_leaves_none(database):
 @pytest.mark.parametrize(
     ("recycle", "is_same"), [(3600, True), (0, False), (-1, True)]
 )
-def test_connections_are_made_anew_after_their_time(
-    database, recycle, is_same
-):
+def test_connections_are_made_anew_after_their_time(active, recycle, is_same):
     this = {"mysql": "CONNECTION_ID()", "postgresql": "pg_backend_pid()"}
-    name = this[system_of(database)]
-    records = opened(database, recycle=recycle)
+    name = this[system_of(active)]
+    records = opened(active.url, recycle=recycle)
     first = value_of(records, name)
     time.sleep(0.01)
     assert (value_of(records, name) == first) is is_same
@@ -120,14 +104,14 @@ def test_connections_are_made_anew_after_their_time(
 
 def test_time_out_in_the_url_wins(mariadb):
     slow = "SLEEP(1.5)"
-    assert value_of(opened(mariadb), slow) == [(0,)]
+    assert value_of(opened(mariadb.url), slow) == [(0,)]
     mariadb.url += "?read_timeout=1"
     with pytest.raises(RecordsUnavailable, match="timed out"):
-        value_of(opened(mariadb), slow)
+        value_of(opened(mariadb.url), slow)
 
 
 def test_lookup_is_one_round_trip(mariadb):
-    records = opened(mariadb, max_connections=1)
+    records = opened(mariadb.url, max_connections=1)
     status = Select(
         "information_schema.session_status",
         ("variable_value",),
@@ -143,10 +127,10 @@ def test_lookup_is_one_round_trip(mariadb):
 
 
 @pytest.mark.parametrize("select", [INSTANCES, MAPPINGS])
-def test_page_is_read_by_the_unique_key(database, select):
+def test_page_is_read_by_the_unique_key(active, select):
     ids = [f"{number:036}" for number in range(10_000)]
-    database.insert_instances((server, *ACTIVE) for server in ids)
-    database.insert(
+    active.insert_instances((server, *ACTIVE) for server in ids)
+    active.insert(
         INSTANCE_MAPPINGS,
         *({"instance_uuid": server, "cell_id": 1} for server in ids),
     )
@@ -157,11 +141,11 @@ def test_page_is_read_by_the_unique_key(database, select):
             f"'range', '{select.key}', '{select.key}'",
         ),
         "postgresql": ("ANALYZE", f" on {select.table}_{select.key}_key"),
-    }[system_of(database)]
-    database.execute(analyze)
-    system = SYSTEMS[system_of(database)]
+    }[system_of(active)]
+    active.execute(analyze)
+    system = SYSTEMS[system_of(active)]
     statement, parameters = system.statement(select, ids[::100])
-    with database.connect() as connection:
+    with active.connect() as connection:
         for setting in system.session:
             if "{" not in setting:
                 connection.exec_driver_sql(setting)
@@ -169,31 +153,31 @@ def test_page_is_read_by_the_unique_key(database, select):
         assert index in str(rows.all()).replace(" using ", " on ")
 
 
-def test_changed_column_loses_no_states(database):
-    records = source(connection=database.url, max_connections=1)
+def test_changed_column_loses_no_states(active):
+    records = source(connection=active.url, max_connections=1)
     # Often enough for psycopg to prepare a statement, if it did.
     for _ in range(8):
         assert records.lookup(["a"]) == {"a": ACTIVE}
     change = {"mysql": "MODIFY", "postgresql": "ALTER COLUMN"}
     to_text = {"mysql": "TEXT", "postgresql": "TYPE TEXT"}
-    name = system_of(database)
-    database.execute(
+    name = system_of(active)
+    active.execute(
         f"ALTER TABLE instances {change[name]} vm_state {to_text[name]}"
     )
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_database_is_shared_by_filters_and_closed_by_the_last(database):
+def test_database_is_shared_by_filters_and_closed_by_the_last(active):
     sources = [
-        source(connection=database.url, max_connections=1) for _ in range(2)
+        source(connection=active.url, max_connections=1) for _ in range(2)
     ]
     while sources:
         for records in sources:
             assert records.lookup(["a"]) == {"a": ACTIVE}
-        assert len(connections_of(database)) == 1
+        assert len(connections_of(active)) == 1
         del records, sources[0]
         gc.collect()
-    wait_until(lambda: not connections_of(database))
+    wait_until(lambda: not connections_of(active))
 
 
 def test_text_is_read_where_the_database_has_no_encoding(tmp_path):
