@@ -12,7 +12,7 @@ from oslo_db import options as db_options
 from nova_ext_sts.records import RecordsUnavailable, mappings
 from nova_ext_sts.states import States
 from tests.support.cells import CELL0, Cells
-from tests.support.databases import statements
+from tests.support.databases import SERVERS, statements
 from tests.support.lookups import closed_port, slow_down
 from tests.support.scripted import close_after, scripted
 
@@ -256,9 +256,8 @@ def test_api_database_that_fails_and_returns_is_logged_once(
     assert all("API database" in each.getMessage() for each in caplog.records)
 
 
-def test_cells_are_read_side_by_side_within_the_timeout(cells, system):
-    if system == "sqlite":
-        return  # Reads do not wait for anything.
+@pytest.mark.parametrize("system", SERVERS)
+def test_cells_are_read_side_by_side_within_the_timeout(cells):
     cells.add("a", 1, *ACTIVE)
     cells.add("b", 2, *ACTIVE)
     for database in cells.cells.values():

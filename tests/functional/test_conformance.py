@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from nova_ext_sts.records.testing import RecordSourceConformance
-from tests.support.cells import Cells, source
+from tests.support.cells import source
 from tests.support.databases import PSYCOPG
 
 #: How a system's URL is when nobody is there.
@@ -36,10 +36,6 @@ class TestDatabase(RecordSourceConformance):
 
 
 class TestCells(RecordSourceConformance):
-    @pytest.fixture
-    def cells(self, new_database):
-        return Cells(new_database)
-
     @pytest.fixture
     def source(self, cells):
         return cells.source()

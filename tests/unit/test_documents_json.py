@@ -8,7 +8,6 @@ import json
 import pytest
 
 from nova_ext_sts.calls import Call
-from nova_ext_sts.documents import json_body
 from nova_ext_sts.documents.json_body import Servers
 from nova_ext_sts.extension import ATTRIBUTES
 from nova_ext_sts.states import States
@@ -91,22 +90,6 @@ def test_list_keeps_every_byte(template):
 )
 def test_show_keeps_every_byte(template):
     assert_spliced(template, Call.SHOW)
-
-
-@pytest.mark.parametrize(
-    ("body", "call"),
-    [
-        (b'{"server": {"id": "a"}}\n', Call.SHOW),
-        (
-            b'{"servers": [{"id": "a"}], "servers_links": [{"href": "%b", '
-            b'"rel": "next"}]}' % (b"x" * 4000),
-            Call.DETAIL,
-        ),
-    ],
-)
-def test_usual_body_takes_the_short_way(monkeypatch, body, call):
-    monkeypatch.delattr(json_body, "_span")  # ten times slower
-    assert spliced(body, call).count(ADDED_A) == 1
 
 
 def test_fields_of_the_application_stay():
