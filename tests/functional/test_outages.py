@@ -194,18 +194,6 @@ def test_connections_that_have_gone_silent_are_one_outage(
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_threads_and_filters_share_the_connections(active, proxy):
-    slow_down(active, 0.05)
-    filters = [
-        source(connection=active.url, timeout=5, max_connections=2)
-        for _ in range(2)
-    ]
-    with ThreadPoolExecutor(32) as threads:
-        found = threads.map(lambda n: is_readable(filters[n % 2]), range(64))
-        assert all(found)
-    assert proxy.served == 2
-
-
 def test_response_with_little_time_blames_no_healthy_database(active, caplog):
     slow_down(active, 0.2)
     database = opened(active.url, timeout=5)

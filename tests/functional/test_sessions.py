@@ -2,6 +2,7 @@
 
 import gc
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +15,12 @@ from nova_ext_sts.states import States
 from tests.functional.conftest import opened
 from tests.support.cells import source
 from tests.support.databases import INSTANCE_MAPPINGS, made
-from tests.support.lookups import connections_of, system_of, wait_until
+from tests.support.lookups import (
+    connections_of,
+    slow_down,
+    system_of,
+    wait_until,
+)
 
 ACTIVE = States("active", None, 1)
 
@@ -167,16 +173,23 @@ def test_changed_column_loses_no_states(active):
     assert records.lookup(["a"]) == {"a": ACTIVE}
 
 
-def test_database_is_shared_by_filters_and_closed_by_the_last(active):
+def test_threads_and_filters_share_the_connections(active):
+    slow_down(active, 0.05)
     sources = [
-        source(connection=active.url, max_connections=1) for _ in range(2)
+        source(connection=active.url, timeout=5, max_connections=2)
+        for _ in range(2)
     ]
-    while sources:
-        for records in sources:
-            assert records.lookup(["a"]) == {"a": ACTIVE}
-        assert len(connections_of(active)) == 1
-        del records, sources[0]
-        gc.collect()
+    with ThreadPoolExecutor(32) as threads:
+        found = threads.map(lambda n: sources[n % 2].lookup(["a"]), range(64))
+        assert list(found) == [{"a": ACTIVE}] * 64
+    assert len(connections_of(active)) == 2
+    # The last filter closes them.
+    del sources[0]
+    gc.collect()
+    assert sources[0].lookup(["a"]) == {"a": ACTIVE}
+    assert len(connections_of(active)) == 2
+    del sources[0]
+    gc.collect()
     wait_until(lambda: not connections_of(active))
 
 
