@@ -51,7 +51,7 @@ def test_each_server_of_a_list_gets_its_states(call):
 
 
 def test_each_id_is_looked_up_once():
-    body = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "a"}]}'
+    body = b'{"servers": [{"id": "a"}, {"id": "b"}, {"id": "a"}, {"id": 3}]}'
     assert servers(body).server_ids == ["a", "b"]
 
 
@@ -108,7 +108,8 @@ def test_fields_of_the_application_stay():
 def test_overwrite_replaces_values_and_adds_the_missing():
     template = (
         b'{"servers": [{"id": "a", "metadata": {"OS-EXT-STS:vm_state": "x"}, '
-        b'"OS-EXT-STS:vm_state" :\t%b , "n": 1, "OS-EXT-STS:vm_state": %b%b},'
+        b'"OS-EXT-STS:vm_state" :\t%b , "\xc3\xa9": 1, '
+        b'"OS-EXT-STS:vm_state": %b%b},'
         b'\n {"OS-EXT-STS\\u003atask_state": %b, "id": "b", '
         b'"OS-EXT-STS:power_state": %b, "OS-EXT-STS:vm_state": %b}, '
         b'{"id": "z", "OS-EXT-STS:vm_state": 1}]}'

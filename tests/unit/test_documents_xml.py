@@ -175,7 +175,8 @@ def test_overwrite_replaces_values_and_keeps_their_quotes():
     template = (
         f"<servers{XMLNS} xmlns:e='{NAMESPACE}'{DECLARED}><server{{}} id='b' "
         "name='e:task_state=\"\">' xmlns='{}' e:power_state = '{}'\n"
-        'xmlns:x="urn:x" OS-EXT-STS:vm_state="{}" vm_state="x"/></servers>'
+        'xmlns:x="urn:x" xmlnsx="" OS-EXT-STS:vm_state="{}" vm_state="x"/>'
+        "</servers>"
     )
     document = servers(
         template.format("", COMPUTE, "0", "&quot;'"), overwrite=True

@@ -42,9 +42,10 @@ CORRECT = OWN | {"updated": UPDATED, "namespace": NAMESPACE}
         ),
         (
             "extensions",
-            {"extensions": [OWN, *OTHERS, OWN, ENTRY]},
+            {"extensions": [OWN, *OTHERS, OWN]},
             {"extensions": [CORRECT, *OTHERS]},
         ),
+        ("extensions", {"extensions": [ENTRY] * 2}, {"extensions": [ENTRY]}),
         (
             "extension",
             {"x": 1, "extension": OWN},
