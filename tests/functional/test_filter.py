@@ -393,15 +393,18 @@ def test_unknown_extension_is_answered_by_the_filter(
 # Record sources of other packages.
 
 
+def with_plugin(body=LIST, content_type=JSON, **options):
+    application = answering(body, content_type)
+    return filtered(application, record_source="plugin", **options)
+
+
 def test_states_can_come_from_a_plugin(plugin):
     urls = []
     plugin(
         lambda ids: {"a": States("active", "rebooting", 1)},
         lambda settings: urls.append(settings.database.url),
     )
-    client = filtered(
-        answering(LIST), record_source="plugin", connection="redis://elsewhere"
-    )
+    client = with_plugin(connection="redis://elsewhere")
     assert client.get_list().body == EXTENDED_LIST
     assert urls == ["redis://elsewhere"]
 
@@ -415,26 +418,22 @@ def test_states_can_come_from_a_plugin(plugin):
 )
 def test_error_in_a_plugin_is_an_outage(plugin, caplog, error, keyword):
     plugin(raising(error))
-    client = filtered(answering(LIST), record_source="plugin")
+    client = with_plugin()
     for _ in range(2):
         assert client.get_list().body == LIST
     (record,) = caplog.records
     assert "plugin" in record.getMessage()
     assert keyword in record.getMessage()
     assert "s3cret" not in record.getMessage()
-    failing = filtered(
-        answering(LIST), record_source="plugin", on_error="fail"
-    )
-    assert failing.get_list().status == "503 Service Unavailable"
+    response = with_plugin(on_error="fail").get_list()
+    assert response.status == "503 Service Unavailable"
 
 
 def test_records_of_a_partial_outage_are_used(plugin):
     records = {"a": States("active", "rebooting", 1)}
     plugin(raising(RecordsUnavailable("the rest is offline", records)))
-    client = filtered(
-        answering(LIST), record_source="plugin", missing_record="null"
-    )
-    assert client.get_list().body == EXTENDED_LIST
+    response = with_plugin(missing_record="null").get_list()
+    assert response.body == EXTENDED_LIST
 
 
 @pytest.mark.parametrize("states", [(b"active", None, 1), ("active", None)])
@@ -443,8 +442,7 @@ def test_states_of_the_wrong_type_are_an_error_and_no_outage(
     plugin, media_type, body, states, caplog
 ):
     plugin(lambda ids: dict.fromkeys(ids, states))
-    application = answering(body, ("Content-Type", media_type))
-    client = filtered(application, record_source="plugin")
+    client = with_plugin(body, ("Content-Type", media_type))
     assert client.get_list().body == body
     (record,) = caplog.records
     assert record.levelno == logging.ERROR

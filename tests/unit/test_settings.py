@@ -184,11 +184,16 @@ INVALID = [
 ]
 
 
+def error_of(**options):
+    """Return the message with which a filter does not load."""
+    with pytest.raises(ConfigurationError) as raised:
+        filter_factory({}, **options)(answering(b""))
+    return str(raised.value)
+
+
 @pytest.mark.parametrize(("local", "keywords"), INVALID)
 def test_invalid_option_ends_loading_with_one_sentence(local, keywords):
-    with pytest.raises(ConfigurationError) as raised:
-        filter_factory({}, **local)(answering(b""))
-    message = str(raised.value)
+    message = error_of(**local)
     assert [each for each in keywords if each not in message] == []
     assert message.endswith(".")
     assert "\n" not in message
@@ -228,9 +233,7 @@ def test_error_names_the_package_of_a_missing_driver(
     monkeypatch, module, url, package
 ):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigurationError) as raised:
-        filter_factory({}, connection=url)(answering(b""))
-    assert f"install {package}" in str(raised.value)
+    assert f"install {package}" in error_of(connection=url)
 
 
 def test_options_of_others_in_paste_defaults_are_ignored():
