@@ -17,6 +17,7 @@ from tests.support.cells import source
 from tests.support.databases import INSTANCE_MAPPINGS, made
 from tests.support.lookups import (
     connections_of,
+    end_connections,
     slow_down,
     system_of,
     wait_until,
@@ -157,6 +158,13 @@ def test_page_is_read_by_the_unique_key(active, select):
                 connection.exec_driver_sql(setting)
         rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
         assert index in str(rows.all()).replace(" using ", " on ")
+
+
+def test_dead_connection_is_replaced(active):
+    records = source(connection=active.url)
+    for _ in range(3):
+        assert records.lookup(["a"]) == {"a": ACTIVE}
+        end_connections(active)
 
 
 def test_changed_column_loses_no_states(active):
