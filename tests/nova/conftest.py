@@ -1,29 +1,17 @@
 """One real Nova for the whole run, on MariaDB where it answers."""
 
-from __future__ import annotations
-
-import importlib.metadata
 import os
 
 import pytest
 
 from tests.nova import fleet
 from tests.nova.client import Api, Client, Novas
-from tests.nova.comparison import compared
 from tests.nova.installation import Installation, MariaDB, SQLiteFiles
 from tests.support import databases
 
 #: The first; the one from which servers in a cell that is down have stand-ins;
 #: the one from which PUT and rebuild answer with states; and a newer one.
 MICROVERSIONS = ("2.1", "2.69", "2.75", "2.96")
-
-
-def pytest_terminal_summary(terminalreporter):
-    if compared:
-        nova = importlib.metadata.version("nova")
-        terminalreporter.section(f"Nova {nova}")
-        for what, count in compared.items():
-            terminalreporter.line(f"{count:6} {what} compared")
 
 
 @pytest.fixture(scope="session")
@@ -58,17 +46,13 @@ def novas(nova, servers):
 @pytest.fixture(scope="session")
 def newest(novas):
     """The newest microversion, as Nova announces it."""
-    answer = novas.alone.get(Api("versions", "/v2.1", None), "/")
-    version: str = answer.document["version"]["version"]
-    return version
+    version = novas.alone.request(Api("/v2.1", None), "/").json["version"]
+    return version["version"]
 
 
-@pytest.fixture(
-    scope="session", params=[*MICROVERSIONS, "newest", "v2"], ids=str
-)
+@pytest.fixture(scope="session", params=[*MICROVERSIONS, "newest", "v2"])
 def api(request, newest):
     """Each microversion in turn, and the legacy endpoint that has none."""
     if request.param == "v2":
-        return Api("v2", "/v2", None)
-    microversion = newest if request.param == "newest" else request.param
-    return Api(microversion, "/v2.1", microversion)
+        return Api("/v2", None)
+    return Api("/v2.1", newest if request.param == "newest" else request.param)
