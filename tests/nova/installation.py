@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import re
 import runpy
@@ -19,17 +18,19 @@ import secrets
 import subprocess
 import sys
 import sysconfig
-import threading
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from wsgiref import simple_server
+from typing import TYPE_CHECKING
+from unittest import mock
 
 import sqlalchemy as sa
+import webob
+from webob import dec
+from webtest.http import StopableWSGIServer
+
+from tests.support.databases import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
@@ -115,120 +116,113 @@ enabled = false
 """
 
 
-class SQLiteFiles:
-    """One file for each of Nova's databases."""
+class Databases:
+    """Nova's databases, whose names have the same beginning."""
 
-    def __init__(self, directory: Path) -> None:
-        root = f"sqlite:///{directory.resolve()}"
-        self.connection = f"{root}/nova"
-        self.api_connection = f"{root}/nova_api"
-        #: {name: URL, or template for it} of the cells.
-        self.cells = {
-            "cell0": "{scheme}:////{path}_cell0",
-            "cell1": "{scheme}:////{path}",
-            "cell2": f"{root}/nova_cell2",
-            # A directory that is not there: no file can be opened, or made.
-            DOWN_CELL: f"{root}/absent/nova_cell3",
-        }
-        #: The same, with the templates filled.
-        self.cell_urls = self.cells | {
-            "cell0": f"{root}/nova_cell0",
-            "cell1": self.connection,
-        }
+    #: Their URLs, up to the ending of the name, and what comes after it.
+    root: str
+    query = ""
+    #: The template of cell1's URL, and for cell0's.
+    template: str
+    #: The URL of ``DOWN_CELL``.
+    down: str
+
+    def url(self, ending: str = "") -> str:
+        return f"{self.root}{ending}{self.query}"
 
     def create(self) -> None:
-        """Do nothing: SQLite makes a file when it is opened."""
+        """Make what Nova does not make."""
 
     def drop(self) -> None:
-        """Do nothing: the files go with their directory."""
+        """Drop what is not in the installation's directory."""
 
 
-class MariaDB:
-    """Nova's databases on a server, with a prefix and a user of their own."""
+class SQLiteFiles(Databases):
+    """Files, which SQLite makes when they are opened."""
 
-    #: The user's password: in a URL, and so in a template, %-encoded.
+    template = "{scheme}:////{path}"
+
+    def __init__(self, directory: Path) -> None:
+        self.root = f"sqlite:///{directory.resolve()}/nova"
+        # A directory that is not there: no file can be opened, or made.
+        self.down = f"sqlite:///{directory.resolve()}/absent/nova"
+
+
+class MariaDB(Databases):
+    """Databases on a server, with a user of their own."""
+
+    query = "?charset=utf8mb3"
+    template = (
+        "{scheme}://{username}:{password}@{hostname}:{port}/{path}?{query}"
+    )
+    # No server listens there.
+    down = "mysql+pymysql://root@127.0.0.1:1/nova"
+
+    #: In a URL, and so in a template, %-encoded.
     _PASSWORD = "p@ss:w/rd?#"  # noqa: S105
-    _SERVER = "mysql+pymysql://root@127.0.0.1:3306"
 
     def __init__(self) -> None:
         self._user = f"real_nova_{os.getpid()}_{secrets.token_hex(3)}"
-        self._names = [
-            f"{self._user}_{name}"
-            for name in ("nova", "nova_api", "nova_cell0", "nova_cell2")
-        ]
         password = urllib.parse.quote(self._PASSWORD, safe="")
-        root = f"mysql+pymysql://{self._user}:{password}@127.0.0.1:3306"
-        self.connection, self.api_connection, cell0, cell2 = (
-            f"{root}/{name}?charset=utf8mb3" for name in self._names
-        )
-        template = "{scheme}://{username}:{password}@{hostname}:{port}/{path}"
-        self.cells = {
-            "cell0": f"{template}_cell0?{{query}}",
-            "cell1": f"{template}?{{query}}",
-            "cell2": cell2,
-            # No server listens there.
-            DOWN_CELL: "mysql+pymysql://root@127.0.0.1:1/nova_cell3",
-        }
-        self.cell_urls = self.cells | {
-            "cell0": cell0,
-            "cell1": self.connection,
-        }
+        address = f"{self._user}:{password}@127.0.0.1:3306"
+        self.root = f"mysql+pymysql://{address}/{self._user}"
+        endings = ("", "_api", "_cell0", "_cell2")
+        self._names = [f"{self._user}{ending}" for ending in endings]
 
     def create(self) -> None:
         self._run(f"CREATE USER {self._user} IDENTIFIED BY '{self._PASSWORD}'")
         for name in self._names:
-            self._run(
-                f"CREATE DATABASE {name} CHARACTER SET utf8mb3",
-                f"GRANT ALL ON {name}.* TO {self._user}",
-            )
+            self._run(f"CREATE DATABASE {name} CHARACTER SET utf8mb3")
+            self._run(f"GRANT ALL ON {name}.* TO {self._user}")
 
     def drop(self) -> None:
         for name in self._names:
             self._run(f"DROP DATABASE IF EXISTS {name}")
         self._run(f"DROP USER IF EXISTS {self._user}")
 
-    def _run(self, *statements: str) -> None:
+    def _run(self, statement: str) -> None:
         engine = sa.create_engine(
-            self._SERVER,
-            future=True,
+            SERVERS["mysql"],
             isolation_level="AUTOCOMMIT",
             poolclass=sa.pool.NullPool,
         )
         with engine.connect() as connection:
-            for statement in statements:
-                connection.execute(sa.text(statement))
+            connection.execute(sa.text(statement))
 
 
 class Installation:
     """A Nova with cell0, two live cells, and a third that does not answer.
 
     :param directory: an empty directory for its files
-    :param databases: where its databases are made
     :param authtoken: whether keystonemiddleware is in the pipelines
     """
 
     def __init__(
-        self,
-        directory: Path,
-        databases: MariaDB | SQLiteFiles,
-        *,
-        authtoken: bool = False,
+        self, directory: Path, databases: Databases, *, authtoken: bool = False
     ) -> None:
         self.directory = directory.resolve()
         self.databases = databases
+        #: The cells' URLs, by name.
+        self.cells = {
+            "cell0": databases.url("_cell0"),
+            "cell1": databases.url(),
+            "cell2": databases.url("_cell2"),
+            DOWN_CELL: databases.down,
+        }
         self._authtoken = authtoken
-        self._applications: dict[str, WSGIApplication] = {}
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undo:
             undo.callback(self.databases.drop)
             self.databases.create()
-            self._write_configuration(undo.enter_context(neutron()))
-            self._make_schemas()
+            neutron = StopableWSGIServer.create(empty_neutron)
+            undo.callback(neutron.shutdown)
+            self._write_configuration(neutron.application_url.rstrip("/"))
             os.environ["OS_NOVA_CONFIG_DIR"] = str(self.directory)
             os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
-            self.application("osapi_compute")
+            self._make_schemas()
+            self._novas_own = novas_application()
             self._closing = undo.pop_all()
         return self
 
@@ -239,22 +233,18 @@ class Installation:
         """Return one of ``APPLICATIONS``, as Nova's own loader makes it."""
         from paste import deploy
 
-        if name not in self._applications:
-            self._applications[name] = (
-                novas_application()
-                if name == "osapi_compute"
-                else deploy.loadapp(
-                    f"config:{self.directory / name}.ini", name="osapi_compute"
-                )
-            )
-        return self._applications[name]
+        if name == "osapi_compute":
+            return self._novas_own
+        application: WSGIApplication = deploy.loadapp(
+            f"config:{self.directory / name}.ini", name="osapi_compute"
+        )
+        return application
 
     def _write_configuration(self, neutron: str) -> None:
         configuration = NOVA_CONF.format(
             directory=self.directory,
-            # oslo.config reads $ as the beginning of an option's name.
-            connection=self.databases.connection.replace("$", "$$"),
-            api_connection=self.databases.api_connection.replace("$", "$$"),
+            connection=self.databases.url(),
+            api_connection=self.databases.url("_api"),
             neutron=neutron,
         )
         (self.directory / "nova.conf").write_text(configuration)
@@ -269,22 +259,24 @@ class Installation:
 
     def _make_schemas(self) -> None:
         self._manage("api_db", "sync")
-        for name, url in self.databases.cells.items():
-            connection = f"--database_connection={url}"
-            if name == "cell0":
-                self._manage("cell_v2", "map_cell0", connection)
-                continue
+        template = self.databases.template
+        cell0 = template.replace("{path}", "{path}_cell0")
+        self._manage("cell_v2", "map_cell0", f"--database_connection={cell0}")
+        for name, url, *disabled in (
+            ("cell1", template),
             # A disabled cell takes no new servers, and keeps those it has.
-            disabled = ["--disabled"] if name == "cell2" else []
+            ("cell2", self.cells["cell2"], "--disabled"),
+            (DOWN_CELL, self.cells[DOWN_CELL]),
+        ):
             self._manage(
-                *("cell_v2", "create_cell", connection, f"--name={name}"),
-                *(f"--transport-url=fake://{name}/", *disabled),
+                *("cell_v2", "create_cell", f"--name={name}", *disabled),
+                f"--database_connection={url}",
+                f"--transport-url=fake://{name}/",
             )
         # Of cell0, and of [database] connection: cell1.
         self._manage("db", "sync")
-        url = self.databases.cell_urls["cell2"].replace("$", "$$")
         cell2 = self.directory / "cell2.conf"
-        cell2.write_text(f"[database]\nconnection = {url}\n")
+        cell2.write_text(f"[database]\nconnection = {self.cells['cell2']}\n")
         self._manage("--config-file", cell2, "db", "sync", "--local_cell")
 
     def _manage(self, *arguments: str | Path) -> None:
@@ -293,40 +285,34 @@ class Installation:
             [SCRIPTS / "nova-manage", "--config-file", nova_conf, *arguments],
             capture_output=True,
             check=False,
-            env=os.environ | {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "true"},
-            text=True,
-            timeout=300,
         )
-        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        assert done.returncode == 0, done
 
 
+@mock.patch.object(sys, "argv", ["nova-api"])
 def novas_application() -> WSGIApplication:
-    """Return the application of the module or script that Nova ships."""
-    arguments = sys.argv
-    # Nova would read this process's arguments as its own.
-    sys.argv = ["nova-api"]
-    try:
-        if RELEASE < 30:
-            script = runpy.run_path(str(SCRIPTS / "nova-api-wsgi"))
-            application: WSGIApplication = script["application"]
-        else:
-            from nova.wsgi import osapi_compute
+    """Return the application of the module or script that Nova ships.
 
-            application = osapi_compute.application
-    finally:
-        sys.argv = arguments
+    It would read the arguments of this process as its own.
+    """
+    application: WSGIApplication
+    if RELEASE < 30:
+        script = runpy.run_path(str(SCRIPTS / "nova-api-wsgi"))
+        application = script["application"]
+    else:
+        from nova.wsgi import osapi_compute
+
+        application = osapi_compute.application
     return application
 
 
 def paste_file(filters: str) -> str:
     """Return Nova's own paste file with filters in its Keystone pipelines."""
-    shipped = Path(
-        sysconfig.get_path("data"), "etc", "nova", "api-paste.ini"
-    ).read_text()
+    shipped = Path(sysconfig.get_path("data"), "etc/nova/api-paste.ini")
     text, count = re.subn(
         r"^(keystone = .*) (osapi_compute_app_v21)$",
         rf"\1 {filters} \2" if filters else r"\1 \2",
-        shipped,
+        shipped.read_text(),
         flags=re.MULTILINE,
     )
     assert count == 2
@@ -340,25 +326,8 @@ def paste_file(filters: str) -> str:
     return f"{text}\n{section[0]}"
 
 
-@contextlib.contextmanager
-def neutron() -> Iterator[str]:
-    """Serve what detail and show ask of Neutron: empty lists."""
-
-    def application(environ: Any, start_response: Any) -> list[bytes]:
-        collection = environ["PATH_INFO"].rsplit("/", 1)[-1].replace("-", "_")
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({collection: []}).encode()]
-
-    class Handler(simple_server.WSGIRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with simple_server.make_server(
-        "127.0.0.1", 0, application, handler_class=Handler
-    ) as server:
-        thread = threading.Thread(
-            target=server.serve_forever, args=[0.05], daemon=True
-        )
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+@dec.wsgify
+def empty_neutron(request: webob.Request) -> webob.Response:
+    """Answer what detail and show ask of Neutron: empty lists."""
+    collection = request.path.rpartition("/")[2].replace("-", "_")
+    return webob.Response(json={collection: []})

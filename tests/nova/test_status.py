@@ -4,29 +4,46 @@ import pytest
 import sqlalchemy as sa
 from oslo_upgradecheck.upgradecheck import Code
 
-from tests.nova.installation import DOWN_CELL, LIVE_CELLS, paste_file
+from tests.nova.installation import (
+    DOWN_CELL,
+    LIVE_CELLS,
+    SQLiteFiles,
+    paste_file,
+)
 from tests.support.checks import run
 from tests.support.databases import SERVERS, Database
 from tests.support.readers import Reader
 
 
-class Status:
-    """The command, with Nova's configuration and an operator's paste file."""
+@pytest.fixture
+def check(nova, tmp_path):
+    """Run the command as an operator, with more options of the filter."""
+    paste, own = tmp_path / "api-paste.ini", tmp_path / "own.conf"
+    paste.write_text(paste_file("extended_status"))
 
-    def __init__(self, nova, directory):
-        self._own = directory / "own.conf"
-        paste = directory / "api-paste.ini"
-        paste.write_text(paste_file("extended_status"))
-        self._arguments = (
+    def run_with(*options):
+        own.write_text("\n".join(["[extended_status]", *options, ""]))
+        return run(
             *("--config-file", nova.directory / "nova.conf"),
-            *("--config-file", self._own, "--paste-file", paste),
+            *("--config-file", own, "--paste-file", paste),
         )
 
-    def check(self, *options):
-        """Run the command, with options of the filter."""
-        lines = "\n".join(options).replace("$", "$$")
-        self._own.write_text(f"[extended_status]\n{lines}\n")
-        return run(*self._arguments)
+    return run_with
+
+
+def test_default_site_fails_for_the_cell_that_is_down_alone(nova, check):
+    _, checks = check()
+    assert checks["Databases"].result == Code.FAILURE
+    assert checks["Databases"].details.count("cannot be read") == 1
+    assert checks["Cells"].result == Code.FAILURE
+    assert DOWN_CELL in checks["Cells"].details
+    assert "3 of 4 cells" in checks["Cells"].details
+    code, checks = check(
+        f"cell_connection = {DOWN_CELL}={nova.cells['cell2']}"
+    )
+    assert code == Code.SUCCESS, checks
+    assert "4 of 4 cells" in checks["Cells"].details
+    assert checks["Pipeline"].details.count("keystone") == 2
 
 
 class NovasDatabase(Database):
@@ -34,46 +51,24 @@ class NovasDatabase(Database):
 
     def __init__(self, url):
         root = SERVERS["mysql"].set(database=sa.engine.make_url(url).database)
-        self._engine = sa.create_engine(
-            root, future=True, poolclass=sa.pool.NullPool
-        )
+        self._engine = sa.create_engine(root, future=True)
         self.url = root.render_as_string(hide_password=False)
 
 
-@pytest.fixture
-def status(nova, tmp_path):
-    return Status(nova, tmp_path)
-
-
-def test_default_site_fails_for_the_cell_that_is_down_alone(nova, status):
-    _, checks = status.check()
-    assert checks["Databases"].result == Code.FAILURE
-    assert checks["Databases"].details.count("cannot be read") == 1
-    assert checks["Cells"].result == Code.FAILURE
-    assert DOWN_CELL in checks["Cells"].details
-    assert "3 of 4 cells" in checks["Cells"].details
-    up = nova.databases.cell_urls[LIVE_CELLS[1]]
-    code, checks = status.check(f"cell_connection = {DOWN_CELL}={up}")
-    assert code == Code.SUCCESS, checks
-    assert "4 of 4 cells" in checks["Cells"].details
-    assert checks["Pipeline"].details.count("keystone") == 2
-
-
-def test_site_with_the_user_of_the_documentation_is_fine(nova, status):
-    if not nova.databases.connection.startswith("mysql"):
+def test_site_with_the_user_of_the_documentation_is_fine(nova, check):
+    if isinstance(nova.databases, SQLiteFiles):
         pytest.skip("SQLite has no users")
-    urls = nova.databases.cell_urls
-    api = NovasDatabase(nova.databases.api_connection)
+    api = NovasDatabase(nova.databases.url("_api"))
     reader = Reader("mysql")
     try:
         reader.may_read(api, "api")
         options = [f"api_connection = {reader.url(api)}"]
         for name in ("cell0", *LIVE_CELLS):
-            cell = NovasDatabase(urls[name])
+            cell = NovasDatabase(nova.cells[name])
             reader.may_read(cell, "instances")
             options.append(f"cell_connection = {name}={reader.url(cell)}")
         options.append(f"cell_connection = {DOWN_CELL}={reader.url(cell)}")
-        code, checks = status.check(*options)
+        code, checks = check(*options)
     finally:
         reader.drop()
     assert code == Code.SUCCESS, checks
