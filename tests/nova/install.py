@@ -3,8 +3,6 @@
 Not collected with the other tests, which need what this one installs.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -18,7 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 
-def test_packages_outside_novas_constraints_are_msgspec_alone() -> None:
+def test_packages_outside_novas_constraints_are_msgspec_alone():
     # tox has installed the package: what it brought cannot be told apart.
     requirements = map(Requirement, metadata.requires("nova-ext-sts") or ())
     required = {each.name for each in requirements if not each.marker}
@@ -29,7 +27,7 @@ def test_packages_outside_novas_constraints_are_msgspec_alone() -> None:
     ) == {"msgspec"}
 
 
-def pip(*arguments: str | Path) -> str:
+def pip(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "pip", *arguments],
         check=True,
@@ -38,15 +36,13 @@ def pip(*arguments: str | Path) -> str:
     ).stdout
 
 
-def freeze() -> set[str]:
+def freeze():
     """Return the installed distributions, as names with versions."""
     listed = pip("list", "--format=freeze", "--exclude=nova-ext-sts")
     return set(listed.splitlines())
 
 
-def test_installation_adds_msgspec_and_changes_nothing_else(
-    tmp_path: Path,
-) -> None:
+def test_installation_adds_msgspec_and_changes_nothing_else(tmp_path):
     try:
         # Before anything is taken away.
         pip("download", "--no-deps", "--retries=0", f"--dest={tmp_path}", ROOT)
