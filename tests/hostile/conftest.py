@@ -3,7 +3,7 @@
 import hypothesis
 import pytest
 
-from tests.hostile.filtering import INSTANCES
+from tests.hostile.filtering import RECORDS
 from tests.support import databases
 
 # The same examples each time, and nothing remembered of earlier runs.
@@ -22,5 +22,7 @@ def connection(tmp_path_factory):
     """Give the URL of a database that has a few servers."""
     directory = tmp_path_factory.mktemp("records")
     with databases.made("sqlite", directory) as database:
-        database.insert_instances(INSTANCES)
+        database.insert_instances(
+            (name, *states) for name, states in RECORDS.items()
+        )
         yield database.url

@@ -26,14 +26,12 @@ RECORDS = {
     "a": States("stopped", "powering-on", None),
     "b": States(None, None, None),
 }
-INSTANCES = [(name, *states) for name, states in RECORDS.items()]
 
 PATHS = {
     "list": "/v2.1/servers",
     "detail": "/v2.1/servers/detail",
     "show": f"/v2.1/servers/{FIRST}",
 }
-TYPES = {"json": "application/json", "xml": "application/xml"}
 
 
 class Filtering:
@@ -42,26 +40,24 @@ class Filtering:
     def __init__(self, connection: str, **options: Any) -> None:
         # One filter for all: to make one takes longer than a response.
         extended = filter_factory({}, connection=connection, **options)
-        self._client = Client(extended(self._answer))
+        self._application = answering(b"")
+        self._client = Client(
+            extended(lambda *request: self._application(*request))
+        )
 
-    def _answer(self, environ: Any, start_response: Any) -> Any:
-        return self._application(environ, start_response)
-
-    def body(self, body: bytes, call: str, content_type: str) -> bytes:
+    def body(self, body: bytes, call: str, body_format: str) -> bytes:
         """Return the filter's body for an application's body."""
-        response = self.response(body, call, content_type)
-        length = str(len(response.body))
-        assert ("Content-Length", length) in response.headers
-        assert response.names.count("Content-Length") == 1
+        response = self.response(body, call, f"application/{body_format}")
         assert response.status == "200 OK"
+        length = ("Content-Length", str(len(response.body)))
+        assert response.headers.count(length) == 1
+        assert response.names.count("Content-Length") == 1
         return response.body
 
     def response(self, body: bytes, call: str, content_type: str) -> Response:
-        self._application = answering(
-            body,
-            ("Content-Type", content_type),
-            ("Content-Length", str(len(body))),
-        )
+        length = str(len(body))
+        headers = ("Content-Type", content_type), ("Content-Length", length)
+        self._application = answering(body, *headers)
         return self._client.get(PATHS[call])
 
 

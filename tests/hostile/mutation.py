@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.hostile import samples
+
 if TYPE_CHECKING:
     import random
 
@@ -48,6 +50,7 @@ XML_TOKENS = [
 class Format(NamedTuple):
     """The parts of a format's bodies."""
 
+    samples: list[tuple[str, bytes]]
     token: re.Pattern[bytes]
     tokens: list[bytes]
     #: Where a body stays well-formed with another …
@@ -60,27 +63,38 @@ _STRING = rb'"[^"\\\x00-\x1f]*(?:\\.[^"\\]*)*"'
 _NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _SCALAR = re.compile(_STRING + b"|" + _NUMBER + b"|true|false|null")
 
-JSON = Format(
-    re.compile(_SCALAR.pattern + rb"|[][{}:,]|[ \t\n\r]+"),
-    JSON_TOKENS,
-    _SCALAR,
-    [token for token in JSON_TOKENS if _SCALAR.fullmatch(token)],
-)
-XML = Format(
-    re.compile(rb"<[?!/]?|[/?]?>|\s+|=|\"[^\"]*\"|'[^']*'|[^<>=\s\"']+"),
-    XML_TOKENS,
-    # Between attributes; and at times between elements, which breaks it.
-    re.compile(rb"(?<=[\"'])(?=[\s/>])"),
-    [token for token in XML_TOKENS if token.startswith(b" ")],
-)
+FORMATS = {
+    "json": Format(
+        samples.JSON,
+        re.compile(_SCALAR.pattern + rb"|[][{}:,]|[ \t\n\r]+"),
+        JSON_TOKENS,
+        _SCALAR,
+        [token for token in JSON_TOKENS if _SCALAR.fullmatch(token)],
+    ),
+    "xml": Format(
+        samples.XML,
+        re.compile(rb"<[?!/]?|[/?]?>|\s+|=|\"[^\"]*\"|'[^']*'|[^<>=\s\"']+"),
+        XML_TOKENS,
+        # Between attributes; and at times between elements, which breaks it.
+        re.compile(rb"(?<=[\"'])(?=[\s/>])"),
+        [token for token in XML_TOKENS if token.startswith(b" ")],
+    ),
+}
 
 
-def mutated(body: bytes, random: random.Random, body_format: Format) -> bytes:
-    """Return a body with one to four changes to its tokens or bytes."""
+def mutated(body_format: str, random: random.Random) -> tuple[str, bytes]:
+    """Return a call, and a sample of its body with one to four changes."""
+    parts = FORMATS[body_format]
+    call, body = random.choice(parts.samples)
     if random.random() < 0.5:
-        return _mildly_mutated(body, random, body_format)
+        # Mildly: it stays well-formed.
+        for _ in range(random.randint(1, 3)):
+            found = [match.span() for match in parts.place.finditer(body)]
+            start, end = random.choice(found or [(0, 0)])
+            body = body[:start] + random.choice(parts.pieces) + body[end:]
+        return call, body
     for _ in range(random.randint(1, 4)):
-        found = [match.span() for match in body_format.token.finditer(body)]
+        found = [match.span() for match in parts.token.finditer(body)]
         if not found or random.random() < 0.1:
             at = random.randint(0, len(body))
             rest = body[at + random.randint(0, 1) :]
@@ -93,20 +107,10 @@ def mutated(body: bytes, random: random.Random, body_format: Format) -> bytes:
         # Replace, insert, delete, repeat, cut or append.
         before = random.choice([start, start, end, len(body)])
         behind = random.choice([start, end, end, len(body)])
-        token = random.choice([random.choice(body_format.tokens), b""])
+        token = random.choice([random.choice(parts.tokens), b""])
         body = body[:before] + token + body[behind:]
     if random.random() < 0.02:
         body = body.decode("latin-1").encode(
             random.choice(["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
         )
-    return body
-
-
-def _mildly_mutated(
-    body: bytes, random: random.Random, body_format: Format
-) -> bytes:
-    for _ in range(random.randint(1, 3)):
-        found = [match.span() for match in body_format.place.finditer(body)]
-        start, end = random.choice(found or [(0, 0)])
-        body = body[:start] + random.choice(body_format.pieces) + body[end:]
-    return body
+    return call, body

@@ -38,28 +38,19 @@ _STATES = {
     "OS-EXT-STS:vm_state": "error",
     "OS-EXT-STS:power_state": 0,
 }
+_BRIEF = [{"id": each, "name": "x", "links": []} for each in (FIRST, SECOND)]
 _NEXT = [{"rel": "next", "href": f"{_BASE}?marker={SECOND}"}]
-_BRIEF = [
-    {"id": server_id, "name": "x", "links": []}
-    for server_id in (FIRST, SECOND)
+_DETAIL = [
+    _server(FIRST),
+    {"id": SECOND, "status": "UNKNOWN", "tenant_id": "x"},
+    _server("a", **_STATES),
+    _server("gone"),
 ]
 
 #: (call, body)
 JSON = [
     ("list", json.dumps({"servers": _BRIEF, "servers_links": _NEXT}).encode()),
-    (
-        "detail",
-        json.dumps(
-            {
-                "servers": [
-                    _server(FIRST),
-                    {"id": SECOND, "status": "UNKNOWN", "tenant_id": "x"},
-                    _server("a", **_STATES),
-                    _server("gone"),
-                ]
-            }
-        ).encode(),
-    ),
+    ("detail", json.dumps({"servers": _DETAIL}).encode()),
     ("show", json.dumps({"server": _server(FIRST)}).encode()),
     (
         "show",
@@ -98,9 +89,6 @@ XML = [
         f'<server id="{SECOND}" name="x"/><atom:link rel="next"/></servers>'
         "\n".encode(),
     ),
-    (
-        "detail",
-        f"{_HEAD}<servers{_ROOT}>{_SERVERS}</servers>".encode(),
-    ),
+    ("detail", f"{_HEAD}<servers{_ROOT}>{_SERVERS}</servers>".encode()),
     ("show", f"{_HEAD}{_in_xml(SECOND, _ROOT)}".encode()),
 ]

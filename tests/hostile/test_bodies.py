@@ -1,11 +1,8 @@
 """Bodies in which anything may be written, judged by an oracle."""
 
-from __future__ import annotations
-
 import itertools
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -13,38 +10,20 @@ from hypothesis import strategies as st
 
 from nova_ext_sts.extension import NAMESPACE
 from tests.hostile import mutation, oracle_json, oracle_xml, samples
-from tests.hostile.filtering import RECORDS, TYPES, Filtering, asked_ids
+from tests.hostile.filtering import RECORDS, Filtering, asked_ids
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-CORPUS = Path(__file__).parent / "corpus"
-FILES = sorted(CORPUS.glob("*/*"))
-SEEDS = range(8)
-
-
+FILES = sorted((Path(__file__).parent / "corpus").glob("*/*"))
 #: Bodies mutated for each seed.
 MUTATED = 1_250
 #: Put in place of single bytes.
 BYTES = (b"", b"\xff", b'"', b"]", b">", b"\x00", b"a", b",", b":")
 
-
-class Format(NamedTuple):
-    """What differs between the formats."""
-
-    samples: list[tuple[str, bytes]]
-    mutation: mutation.Format
-    fault: Callable[..., str]
-
-
-FORMATS = {
-    "json": Format(samples.JSON, mutation.JSON, oracle_json.fault),
-    "xml": Format(samples.XML, mutation.XML, oracle_xml.fault),
-}
+FORMATS = mutation.FORMATS
+FAULTS = {"json": oracle_json.fault, "xml": oracle_xml.fault}
 SAMPLES = [
     pytest.param(name, *sample, id=f"{name}-{sample[0]}-{number}")
-    for name, body_format in FORMATS.items()
-    for number, sample in enumerate(body_format.samples)
+    for name in FORMATS
+    for number, sample in enumerate(FORMATS[name].samples)
 ]
 
 
@@ -60,8 +39,8 @@ class Judge:
     def __call__(self, body_format, body, *calls):
         for call in calls or ("list", "show"):
             for overwrite, filtering in self._filters.items():
-                result = filtering.body(body, call, TYPES[body_format])
-                assert not FORMATS[body_format].fault(
+                result = filtering.body(body, call, body_format)
+                assert not FAULTS[body_format](
                     body, result, call, RECORDS, overwrite=overwrite
                 )
 
@@ -98,14 +77,12 @@ def test_body_with_one_byte_changed_comes_out_right(
         judge(body_format, body, call)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("body_format", FORMATS)
 def test_mutated_body_comes_out_right(judge, body_format, seed):
     generator = random.Random(seed)  # noqa: S311 - the same each time
-    parts = FORMATS[body_format]
     for _ in range(MUTATED):
-        call, sample = generator.choice(parts.samples)
-        body = mutation.mutated(sample, generator, parts.mutation)
+        call, body = mutation.mutated(body_format, generator)
         judge(body_format, body, call)
 
 
@@ -144,14 +121,6 @@ JSON = [
             b'"\xc3\xa9"', b'"\xed\xa0\x80"', b'"\xf0\x9f\x98\x80"', b'"%s"',
         ]
     ),
-    # … their names, …
-    *(
-        LIST % (b'{%b: "a"}' % name)
-        for name in [
-            b'"\\u0069\\u0064"', b'"ID"', b'"id\\u0000"', b"id", b'"i\\d"',
-            b'"id", "id"', b'"id": "b", "id"', b'"id": "a", "id": 7, "x"',
-        ]
-    ),
     # … and what surrounds the list.
     *(
         before + LIST % A + after
@@ -166,14 +135,9 @@ JSON = [
         (LIST % A).decode().encode(encoding)
         for encoding in ["utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"]
     ),
-    # Numbers, depth and size.
-    *(
-        LIST % (b'{"id": "a", "x": %b}, {"id": "b", "%b": 1}' % (value, value))
-        for value in [
-            b"Infinity", b"1e999", b"-1e-999", b"-0.0", b"9" * 100_000,
-            b"0." + b"9" * 100_000, b"01", b"1.", b".1", b"+1", b"-", b"0x1",
-        ]
-    ),
+    # Long numbers, depth and size.
+    LIST % (b'{"id": "a", "x": %b}' % (b"9" * 100_000)),
+    LIST % (b'{"id": "a", "x": 0.%b}' % (b"9" * 100_000)),
     *(
         template % (b"[" * depth + b"]" * depth)
         for depth in (900, 1000, 1100, 10_000)
@@ -197,8 +161,8 @@ SERVER = b'<server id="a"/>'
 
 
 @given(
-    st.lists(st.sampled_from(mutation.XML.pieces), max_size=3),
-    st.lists(st.sampled_from(mutation.XML.pieces), max_size=4),
+    st.lists(st.sampled_from(FORMATS["xml"].pieces), max_size=3),
+    st.lists(st.sampled_from(FORMATS["xml"].pieces), max_size=4),
     st.lists(st.sampled_from(mutation.XML_TOKENS), max_size=3),
 )
 @settings(max_examples=1_500)
