@@ -23,27 +23,29 @@ from typing import Any
 
 def main() -> None:
     atheris: Any = importlib.import_module("atheris")
-    body_format = sys.argv.pop(1)
     # Before anything else imports the package.
     with atheris.instrument_imports(include=["nova_ext_sts"]):
-        calls = importlib.import_module("nova_ext_sts.calls").Call
-        documents = importlib.import_module("nova_ext_sts.documents")
-    reader = documents.READERS[body_format]
+        from nova_ext_sts.calls import Call
+        from nova_ext_sts.documents import READERS
+    from tests.hostile.filtering import RECORDS
+
+    body_format = sys.argv.pop(1)
     oracle = importlib.import_module(f"tests.hostile.oracle_{body_format}")
-    records = importlib.import_module("tests.hostile.filtering").RECORDS
 
     def try_one(body: bytes) -> None:
         for call, overwrite in itertools.product(
-            (calls.DETAIL, calls.SHOW), (False, True)
+            (Call.DETAIL, Call.SHOW), (False, True)
         ):
             try:
-                document = reader(body, call, overwrite=overwrite)
-                result = document.splice(records)
+                document = READERS[body_format](
+                    body, call, overwrite=overwrite
+                )
+                result = document.splice(RECORDS)
             except (ValueError, RecursionError):
                 result = body
             name = call.name.lower()
             fault = oracle.fault(
-                body, result, name, records, overwrite=overwrite
+                body, result, name, RECORDS, overwrite=overwrite
             )
             if fault:
                 raise AssertionError(f"{name}, {overwrite=}: {fault}")

@@ -7,6 +7,7 @@ members are. Speed does not matter.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -42,40 +43,30 @@ def fault(
     overwrite: bool,
 ) -> str:
     """Return what is wrong with the filter's result, or nothing."""
-    allowed = _allowed(body, call, records, overwrite=overwrite)
-    if result in allowed:
-        return ""
-    return f"{result!r} is not one of {allowed!r}"
-
-
-def _allowed(
-    body: bytes, call: str, records: Mapping[str, States], *, overwrite: bool
-) -> list[bytes]:
-    if not _may_be_json(body):
-        return [body]
-    document = _Document(body, records, overwrite=overwrite)
-    holder = "server" if call == "show" else "servers"
-    try:
-        extended = document.extended(holder)
-        if document.is_plain(0, None):
-            return [extended]
-        # What a parser may refuse can leave a server, or all, unchanged.
-        return [extended, document.extended(holder, only_plain=True), body]
-    except (IndexError, ValueError):
-        return [body]  # Too deep for Python, and no JSON.
+    allowed = [body]
+    # Too deep for Python, and no JSON.
+    with contextlib.suppress(IndexError, ValueError):
+        if _may_be_json(body):
+            document = _Document(body, records, overwrite=overwrite)
+            holder = "server" if call == "show" else "servers"
+            extended = document.extended(holder)
+            if document.is_plain(0, None):
+                allowed = [extended]
+            else:
+                # A parser may refuse a server, or all.
+                allowed += [
+                    extended,
+                    document.extended(holder, only_plain=True),
+                ]
+    return "" if result in allowed else f"{result!r} is not in {allowed!r}"
 
 
 def _may_be_json(body: bytes) -> bool:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
     try:
-        # Numbers are not made: they may have thousands of digits.
+        # Numbers are not made: they may have thousands of digits. int() has
+        # no NaN or Infinity.
         json.loads(
-            body.decode(),
-            parse_int=str,
-            parse_float=str,
-            parse_constant=refuse,
+            body.decode(), parse_int=str, parse_float=str, parse_constant=int
         )
     except RecursionError:
         return True
@@ -126,16 +117,15 @@ class _Document:
 
     def _servers(self, holder: str) -> list[int]:
         """Return the number of each server's first token."""
-        if self._tokens[0] != b"{":
-            return []
-        values = [value for name, value in self._members(0) if name == holder]
-        if not values:
-            return []
-        last = values[-1]
-        found = [last] if holder == "server" else []
-        if holder == "servers" and self._tokens[last] == b"[":
-            found = list(self._elements(last))
-        return [server for server in found if self._tokens[server] == b"{"]
+        found: list[int] = []
+        if self._tokens[0] == b"{":
+            # Of repeated members, the last counts.
+            members = dict(self._members(0))
+            found = [members[holder]] if holder in members else []
+        if found and holder == "servers":
+            is_list = self._tokens[found[0]] == b"["
+            found = list(self._elements(found[0])) if is_list else []
+        return [each for each in found if self._tokens[each] == b"{"]
 
     def _edits(self, server: int) -> Iterator[tuple[int, int, bytes]]:
         members = list(self._members(server))
@@ -166,18 +156,18 @@ class _Document:
 
     def _members(self, start: int) -> Iterator[tuple[str, int]]:
         """Yield the name of each member, and its value's first token."""
-        number = start + 1
-        while self._tokens[number] != b"}":
-            name: str = json.loads(self._tokens[number])
-            yield name, number + 2
-            number = self._behind(number + 2)
-            number += self._tokens[number] == b","
+        for number in self._elements(start, name=2):
+            yield json.loads(self._tokens[number - 2]), number
 
-    def _elements(self, start: int) -> Iterator[int]:
+    def _elements(self, start: int, name: int = 0) -> Iterator[int]:
+        """Yield the first token of each value.
+
+        :param name: the number of tokens in front of each
+        """
         number = start + 1
-        while self._tokens[number] != b"]":
-            yield number
-            number = self._behind(number)
+        while self._tokens[number] not in _CLOSING:
+            yield number + name
+            number = self._behind(number + name)
             number += self._tokens[number] == b","
 
     def _behind(self, number: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref import util
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 BODY = b'{"server": {"id": "a", "name": "web"}}'
 UNKNOWN = b'{"server": {"id": "nobody", "name": "web"}}'
 ERROR = "500 Internal Server Error"
+EXC_INFO: Any = (KeyError, KeyError("replaced"), None)
+
+Head = tuple[str, list[tuple[str, str]]]
 
 
 class Manner(NamedTuple):
@@ -34,8 +36,8 @@ class Manner(NamedTuple):
         return UNKNOWN if self.content == "unknown" else BODY
 
     @property
-    def head(self) -> tuple[str, list[tuple[str, str]]]:
-        """The final status and headers."""
+    def head(self) -> Head:
+        """The status and headers that describe the document."""
         plain = self.content == "text"
         headers = [
             ("X-First", "1"),
@@ -48,6 +50,17 @@ class Manner(NamedTuple):
             headers.append(("Content-Length", str(length)))
         return "404 Not Found" if self.content == "404" else "200 OK", headers
 
+    @property
+    def heads(self) -> list[Head]:
+        """All heads in turn; the last one counts."""
+        old = [("Content-Type", "application/json"), ("X-Old", "1")]
+        page = [("Content-Type", "text/html"), ("X-Page", "1")]
+        return {
+            "again": [("200 OK", old), self.head],
+            "replacing": [(ERROR, old), self.head],
+            "replaced": [self.head, (ERROR, page)],
+        }.get(self.start, [self.head])
+
     def is_possible(self) -> bool:
         """Return True if an application can answer so."""
         # Only code that runs while the body is taken can start or fail then;
@@ -55,12 +68,7 @@ class Manner(NamedTuple):
         starts_late = self.start in ("on first", "delayed")
         if self.body in ("generator", "iterator"):
             return starts_late or self.written == "nothing"
-        return not starts_late and self.error in (
-            "none",
-            "at once",
-            "before body",
-            "in close",
-        )
+        return not starts_late and self.error not in ("in body", "after")
 
     def is_legal(self) -> bool:
         """Return True if PEP 3333 allows to answer so."""
@@ -126,70 +134,38 @@ class Application:
         manner = self._manner
         if manner.error == "at once":
             raise ValueError("at once")
-        chunks = self._chunks()
         if manner.start in ("on first", "delayed"):
-            body = self._late(start_response, chunks)
+            body = self._late(start_response)
         else:
-            body = self._rest(self._start(start_response), chunks)
+            body = self._rest(self._start(start_response))
             if manner.body in ("list", "file"):
                 body = iter(list(body))
-        if manner.body == "generator" and manner.error != "in close":
-            return body
         if manner.body == "file":
             file = io.BytesIO(b"".join(body))
             body = iter(util.FileWrapper(file, 7))
-        self.source = Source(body, fails=manner.error == "in close")
-        if manner.body == "list" and manner.error != "in close":
-            self.source = None
+        fails = manner.error == "in close"
+        if manner.body == "generator" and not fails:
+            return body
+        if manner.body == "list" and not fails:
             return list(body)
+        self.source = Source(body, fails=fails)
         return self.source
 
-    def _chunks(self) -> list[bytes]:
-        document = self._manner.document
-        if self._manner.chunks == "whole":
-            return [document]
-        if self._manner.chunks == "bytes":
-            return [bytes([byte]) for byte in document]
-        return [b"", document[:9], b"", document[9:20], document[20:], b""]
-
     def _start(self, start_response: StartResponse) -> Any:
-        if self._manner.start in ("again", "replacing"):
-            is_other = self._manner.start == "again"
-            start_response(
-                "200 OK" if is_other else ERROR,
-                [("Content-Type", "application/json"), ("X-Old", "1")],
-            )
-            return self._again(start_response, *self._manner.head)
-        write = start_response(*self._manner.head)
-        if self._manner.start == "replaced":
-            page = [("Content-Type", "text/html"), ("X-Page", "1")]
-            return self._again(start_response, ERROR, page)
+        write = None
+        for number, head in enumerate(self._manner.heads):
+            write = start_response(*head, EXC_INFO if number else None)
         return write
 
-    def _again(
-        self,
-        start_response: StartResponse,
-        status: str,
-        headers: list[tuple[str, str]],
-    ) -> Any:
-        try:
-            raise KeyError("replaced")
-        except KeyError:
-            return start_response(status, headers, sys.exc_info())
-
-    def _late(
-        self, start_response: StartResponse, chunks: list[bytes]
-    ) -> Iterator[bytes]:
+    def _late(self, start_response: StartResponse) -> Iterator[bytes]:
         if self._manner.start == "delayed":
             yield b""
-        yield from self._rest(self._start(start_response), chunks)
+        yield from self._rest(self._start(start_response))
 
-    def _rest(self, write: Any, chunks: list[bytes]) -> Iterator[bytes]:
-        written = {
-            "nothing": 0,
-            "a part": len(chunks) // 2,
-            "all": len(chunks),
-        }
+    def _rest(self, write: Any) -> Iterator[bytes]:
+        chunks = self._chunks()
+        size = len(chunks)
+        written = {"nothing": 0, "a part": size // 2, "all": size}
         count = written[self._manner.written]
         for chunk in chunks[:count]:
             write(chunk)
@@ -201,3 +177,11 @@ class Application:
             yield chunk
         if self._manner.error == "after":
             raise ValueError("after")
+
+    def _chunks(self) -> list[bytes]:
+        document = self._manner.document
+        if self._manner.chunks == "whole":
+            return [document]
+        if self._manner.chunks == "bytes":
+            return [bytes([byte]) for byte in document]
+        return [b"", document[:9], b"", document[9:20], document[20:], b""]
