@@ -19,9 +19,8 @@ def nova(tmp_path_factory):
     directory = tmp_path_factory.mktemp("nova")
     is_required = bool(os.environ.get("NOVA_EXT_STS_REQUIRE_DATABASES"))
     on_mariadb = is_required or databases.answers(databases.SERVERS["mysql"])
-    with Installation(
-        directory, MariaDB() if on_mariadb else SQLiteFiles(directory)
-    ) as installation:
+    made_in = MariaDB() if on_mariadb else SQLiteFiles(directory)
+    with Installation(directory, made_in) as installation:
         yield installation
 
 

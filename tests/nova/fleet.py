@@ -80,23 +80,21 @@ def _vocabulary() -> Iterator[Server]:
     """Yield every state of Nova's, each kind in turn over the live cells."""
     from nova.objects import fields
 
-    states: list[tuple[str, str | None]] = [
-        (vm_state, None) for vm_state in fields.InstanceState.ALL
-    ]
-    listed = [vm_state for vm_state, _ in states if vm_state != "soft-delete"]
-    states += zip(
-        itertools.cycle(listed), fields.InstanceTaskState.ALL, strict=False
-    )
+    vm_states = list(fields.InstanceState.ALL)
+    pairs = [(vm_state, None) for vm_state in vm_states]
+    # Lists do not have servers in this state.
+    vm_states.remove("soft-delete")
+    listed = itertools.cycle(vm_states)
+    pairs += [(next(listed), each) for each in fields.InstanceTaskState.ALL]
     power_states = itertools.cycle([0, 1, 3, 4, 6, 7])
-    for (vm_state, task_state), power_state, cell in zip(
-        states, power_states, itertools.cycle(LIVE_CELLS), strict=False
-    ):
+    cells = itertools.cycle(LIVE_CELLS)
+    for vm_state, task_state in pairs:
         yield Server(
             name=f"{vm_state} {task_state or ''}".strip(),
-            cell=cell,
+            cell=next(cells),
             vm_state=vm_state,
             task_state=task_state,
-            power_state=power_state,
+            power_state=next(power_states),
         )
 
 

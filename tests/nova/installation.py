@@ -111,8 +111,6 @@ auth_type = none
 endpoint_override = {neutron}
 [keystone_authtoken]
 auth_type = none
-[cache]
-enabled = false
 """
 
 
