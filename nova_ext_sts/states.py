@@ -9,7 +9,10 @@ extension's specification says.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class States(NamedTuple):
@@ -18,6 +21,18 @@ class States(NamedTuple):
     vm_state: str | None
     task_state: str | None
     power_state: int | None
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> States:
+        """Return the states with these values.
+
+        :raises TypeError: they are not three, or no text, integer or None
+        """
+        states = cls(*values)
+        for state in states:
+            if not isinstance(state, str | int | None):
+                raise TypeError(f"a state of type {type(state).__name__}")
+        return states
 
 
 #: The states of a server without a record, with ``missing_record = null``.

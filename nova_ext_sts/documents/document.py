@@ -73,11 +73,11 @@ class Document(abc.ABC):
             if given is NONE_GIVEN:
                 text = fields.get(states)
                 if text is None:
-                    text = self._fields(States(*states), given)
+                    text = self._fields(States.of(states), given)
                     fields[states] = text
                 yield place, place, text
             else:
-                text = self._fields(States(*states), given)
+                text = self._fields(States.of(states), given)
                 edits = [(place, place, text)]
                 if self._overwrite:
                     edits += self._replacements(number, states)

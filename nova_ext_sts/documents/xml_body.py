@@ -199,6 +199,4 @@ def _fields(states: States, given: Given, prefix: str) -> bytes:
 
 def _escaped(value: str | int | None) -> str:
     """Return a value as it is written between the quotes of an attribute."""
-    if not isinstance(value, str | int | None):
-        raise TypeError(f"a state of type {type(value).__name__}")
     return _NO_CHARACTER.sub("\ufffd", str(value)).translate(_ESCAPES)

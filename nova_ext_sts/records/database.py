@@ -55,9 +55,16 @@ def states_of(rows: Iterable[Sequence[Any]]) -> dict[str, States]:
     trailing spaces when it compares, clients do not.
     """
     # Most servers have the same few states: one object for all of them.
-    distinct: dict[States, States] = {}
+    distinct: dict[tuple[Any, ...], States] = {}
     found = {}
     for uuid, *values in rows:
-        states = States(*values)
-        found[uuid] = distinct.setdefault(states, states)
+        try:
+            states = distinct.get(tuple(values))
+            if states is None:
+                states = States.of(values)
+                distinct[states] = states
+        except TypeError:
+            # SQLite's columns take values of any type.
+            continue
+        found[uuid] = states
     return found

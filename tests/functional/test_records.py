@@ -53,6 +53,16 @@ def test_ids_are_compared_as_they_are(database):
     assert extended == [True] * len(found) + [False] * len(lost)
 
 
+def test_values_of_other_types_are_no_states(sqlite):
+    sqlite.insert_instances([("a", *ACTIVE)])
+    sqlite.execute(
+        "INSERT INTO instances (uuid, vm_state, power_state) "
+        "VALUES ('b', x'00', 1), ('c', 'active', 1e999)"
+    )
+    records = source(connection=sqlite.url)
+    assert records.lookup(["a", "b", "c"]) == {"a": ACTIVE}
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
