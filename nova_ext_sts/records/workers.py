@@ -69,7 +69,10 @@ class Query:
     #: The connection that runs it.
     link: _Link | None = None
     is_done: bool = False
-    result: Rows | RecordsUnavailable = ()
+    #: Rows may hold passwords: the URLs of cells.
+    result: Rows | RecordsUnavailable = dataclasses.field(
+        default=(), repr=False
+    )
     #: Held until it is done. A future takes ten times as long to make.
     pending: threading.Lock = dataclasses.field(default_factory=_held_lock)
 
@@ -206,21 +209,25 @@ class Workers:
                 return
             now = time.monotonic()
             waited = now - query.began
-            if query.began - self._abandoned_at > self.timeout:
-                self._silent_since = query.began
-            self._silent_since = min(self._silent_since, query.began)
-            self._abandoned_at = now
             if query.link:
                 query.link.cut()
                 error = DatabaseUnavailable(f"no answer in {waited:.1f} s")
             else:
                 self._queue.remove(query)
-                error = DatabaseUnavailable(f"no connection in {waited:.1f} s")
-            if now - self._silent_since < self.timeout / 2:
-                # Its response had waited for another database: this proves
-                # nothing about this one.
+                kind = DatabaseUnavailable if self._connected else Unreachable
+                error = kind(f"no connection in {waited:.1f} s")
+            # Its response may have waited for another database; and a health
+            # check is short. Nothing is proved by a query that had less than
+            # a quarter of the time, and less than a half by several.
+            is_short = query.deadline - query.began < self.timeout / 4
+            if not is_short:
+                if query.began - self._abandoned_at > self.timeout:
+                    self._silent_since = query.began
+                self._silent_since = min(self._silent_since, query.began)
+                self._abandoned_at = now
+            if is_short or now - self._silent_since < self.timeout / 2:
                 self._querying.retract(query.attempt)
-                query.finish(_TOO_LATE)
+                query.finish(RecordsUnavailable(error.reason))
                 return
             if query.link:
                 # Others that have been open may be silent, too.
@@ -348,7 +355,7 @@ class Workers:
         return connection
 
     def _take(self, link: _Link) -> Query | None:
-        """Return the next query; None once the connection is to be closed."""
+        """Return the next query; None to close the connection."""
         with self._lock:
             while not self._is_closed and link.generation == self._generation:
                 if self._queue:

@@ -59,3 +59,32 @@ def test_green_threads_go_on_while_a_database_is_read(
     assert bodies == [(LIST if is_frozen else EXTENDED).decode()] * 20
     # The lookups of a frozen server took a second.
     assert pause < LATE
+
+
+@pytest.mark.parametrize("driver", ["mysql+pymysql"], indirect=True)
+def test_health_is_not_checked_by_a_second_native_thread(database):
+    program = """
+import eventlet, sys
+eventlet.monkey_patch()
+from eventlet import patcher
+from oslo_config import cfg
+from nova_ext_sts.healthcheck import ExtendedStatusHealthcheck
+options = {"connection": sys.argv[1]}
+check = ExtendedStatusHealthcheck(cfg.ConfigOpts(), options).healthcheck
+print(check(0).details)
+thread = patcher.original("threading").Thread(
+    target=lambda: print(check(0).details)
+)
+thread.start()
+while thread.is_alive():
+    eventlet.sleep(0.1)
+"""
+    output = subprocess.check_output(
+        [sys.executable, "-c", program, database.url],
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+        text=True,
+    )
+    first, second = output.splitlines()
+    assert "Readable" in first
+    assert "Not checked" in second

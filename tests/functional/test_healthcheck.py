@@ -7,8 +7,9 @@ from oslo_middleware import Healthcheck
 
 from nova_ext_sts.records import RecordsUnavailable
 from tests.functional.conftest import raising
-from tests.support.applications import Client
+from tests.support.applications import Client, answering, filtered
 from tests.support.databases import PSYCOPG
+from tests.support.lookups import EXTENDED, LIST, locked
 
 OK = "200 OK"
 UNAVAILABLE = "503 Service Unavailable"
@@ -71,6 +72,19 @@ def test_silent_database_is_reported_before_the_filters_timeout(
     assert health(client)[0] == UNAVAILABLE
     assert time.monotonic() - began < 30
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("system", ["mysql", "postgresql"])
+def test_checks_that_time_out_suspend_nothing(database, caplog):
+    database.insert_instances([("a", "active", None, 1)])
+    options = {"connection": database.url, "timeout": "5"}
+    client = client_of(**options)
+    with locked(database):
+        for _ in range(6):
+            assert health(client)[0] == UNAVAILABLE
+    extended = filtered(answering(LIST), **options).get_list().body
+    assert extended == EXTENDED
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
