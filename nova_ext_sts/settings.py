@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ def read(conf: cfg.ConfigOpts, local: Mapping[str, Any]) -> Settings:
         database=database,
         api_database=api_database,
         mapped_cell=dataclasses.replace(
-            nova, url="", option="cell_connection"
+            nova, url="", option="database_connection of its cell mapping"
         ),
         cell_connections=_cell_connections(cells),
         conf=conf,
@@ -166,6 +167,9 @@ def _value(opt: cfg.Opt, conf: cfg.ConfigOpts, local: Any) -> Any:
         value = opt.type(str(local) if is_scalar else local)
     if value is None and opt.default is not None:
         raise ValueError("it is empty")
+    if isinstance(value, float) and math.isnan(value):
+        # It is neither below the minimum nor above the maximum.
+        raise ValueError("it is not a number")
     return value
 
 

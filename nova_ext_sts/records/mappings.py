@@ -12,7 +12,7 @@ import dataclasses
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from oslo_log import log as logging
@@ -56,7 +56,9 @@ class CellMappings:
         self._api = api
         #: The databases of cell_connection, by the cell's name or uuid.
         self._own = {
-            cell: self._database(cell, url, "")
+            cell: self._database(
+                cell, url, option="cell_connection", parameters=""
+            )
             for cell, url in settings.cell_connections.items()
         }
         #: By ``cell_mappings.id``; by name, those that cell_connection names
@@ -155,8 +157,7 @@ class CellMappings:
         main = settings.database
         url = filled(mapping, main.url) if main else mapping
         try:
-            parameters = settings.mapped_cell.parameters
-            return _cell(name, self._database(name, url, parameters))
+            return _cell(name, self._database(name, url))
         except ConfigurationError as error:
             fault = str(error)
             if "{" in mapping:
@@ -167,12 +168,9 @@ class CellMappings:
                 )
             return _cell(name, None, fault)
 
-    def _database(self, cell: str, url: str, parameters: str) -> Database:
+    def _database(self, cell: str, url: str, **others: Any) -> Database:
         settings = dataclasses.replace(
-            self._settings.mapped_cell,
-            name=f"cell {cell}",
-            url=url,
-            parameters=parameters,
+            self._settings.mapped_cell, name=f"cell {cell}", url=url, **others
         )
         return database_of(settings)
 

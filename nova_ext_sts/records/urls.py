@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -48,11 +49,18 @@ def url_of(settings: Database) -> URL:
     except (exc.ArgumentError, ValueError):
         # The text may hold a password.
         raise malformed from None
-    if url.get_backend_name() != "sqlite" and (
-        # A password that is taken for a part of the host or the database, as
-        # with one slash too many.
-        "@" in f"{url.host}{url.database}" or not url.database
-    ):
+    # A password may be taken for another part, as with one slash too many.
+    if url.get_backend_name() == "sqlite":
+        is_malformed = bool(re.search(":.*@", url.database or ""))
+    else:
+        parts = f"{url.host}{url.database}{url.query.get('host')}"
+        is_malformed = bool(
+            not url.database
+            or re.search("[@;=]", parts)
+            # Without a value, it is not in the URL's query.
+            or re.search(r"\?[^=]*@", settings.url)
+        )
+    if is_malformed:
         raise malformed
     for name in {"password", "passwd"}.intersection(url.query):
         # As the password, SQLAlchemy hides it.

@@ -159,6 +159,7 @@ def test_cell_that_moves_from_a_silent_server_is_found_again(
     [
         ("sqlite:////no/such/cell", "unable to open"),
         ("sqlight://s3cret@x/y", "sqlight"),
+        ("mysql://s3cret@x", "(database_connection of its cell mapping)"),
         ("mysql+pymysql://u:s3cret@x/y?read_timeout=z", "parameter"),
         ("{scheme[x]}://", "template"),
         (None, "no cell mapping"),

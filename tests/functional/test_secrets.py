@@ -8,6 +8,7 @@ import pytest
 
 from nova_ext_sts import filter_factory
 from nova_ext_sts.records import RecordsUnavailable
+from nova_ext_sts.records.systems import Select
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import Client, answering
 from tests.support.cells import Cells, source
@@ -40,6 +41,11 @@ URLS = {
     "one slash too many": "mysql+pymysql:///{user}:{password}@127.0.0.1/x",
     "one slash too few": "mysql+pymysql:/{user}:{password}@127.0.0.1/x",
     "no @": "mysql+pymysql://{user}:{password}",
+    "an @ and a /": "mysql+pymysql://u:a@{password}/b@127.0.0.1/x",
+    "an @ and a ?": "mysql+pymysql://u:a@x/{password}?b@127.0.0.1/x",
+    "SQLite's scheme": "sqlite:///{user}:{password}@127.0.0.1/x",
+    "libpq's own form": "postgresql+psycopg:///dbname=x password={password}",
+    "in the host": "postgresql+psycopg:///x?host=u:{password}@127.0.0.1",
 }
 
 
@@ -102,6 +108,18 @@ def test_no_password_is_told(option, url, password, tmp_path, caplog):
     said += (record.getMessage() for record in caplog.records)
     said.append(caplog.text)
     assert [line for line in said if MARK in line] == []
+
+
+def test_query_does_not_show_its_rows(tmp_path):
+    cells = Cells.in_sqlite(tmp_path)
+    cells.move_cell(2, f"mysql+pymysql://u:{MARK}@127.0.0.1:1/x")
+    reading, *_ = cells.source().databases()
+    assert reading.database
+    query = reading.database.query(
+        Select("cell_mappings", ("database_connection",))
+    )
+    assert MARK in str(query.rows())
+    assert MARK not in repr(query)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ INVALID = [
     ({"calls": "list,shows"}, ["calls", "shows", "list, detail, show"]),
     ({"timeout": ""}, ["timeout", "empty"]),
     ({"timeout": float("inf")}, ["timeout", "3600"]),
+    ({"timeout": "nan"}, ["timeout", "number"]),
     ({"max_connections": []}, ["max_connections", "list"]),
     ({"max_connections": 0}, ["max_connections", "1"]),
     ({"on_error": "ignore"}, ["on_error", "omit, fail", "ignore"]),
