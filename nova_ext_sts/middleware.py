@@ -150,15 +150,16 @@ class ExtendedStatus(base.ConfigurableMiddleware):
         """Change a response; an error leaves it unchanged."""
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         limit = self.settings.max_body_size
-        if call is Call.EXTENSION and response.code == "404" and not is_head:
+        is_unknown = call is Call.EXTENSION and response.code == "404"
+        if not (is_unknown or response.is_changeable(limit)):
+            pass
+        elif is_head:
+            response.drop_validators()
+        elif is_unknown:
             body_format = response.body_format or "json"
             response.replace(
                 "200 OK", body_format, extension.DOCUMENTS[body_format]
             )
-        elif not response.is_changeable(limit):
-            pass
-        elif is_head:
-            response.drop_validators()
         elif (body := response.read(limit)) is not None:
             try:
                 if call in EXTENSION_CALLS:

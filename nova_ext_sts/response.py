@@ -86,7 +86,11 @@ class Response:
         def call(
             environ: WSGIEnvironment, start_response: StartResponse
         ) -> Iterable[bytes]:
-            self._iterable = application(environ, start_response)
+            def started(*head: Any, **exc_info: Any) -> Any:
+                write = start_response(*head, **exc_info)
+                return lambda chunk: write(bytes(chunk))
+
+            self._iterable = application(environ, started)
             return self._copied_chunks()
 
         withheld = {

@@ -228,7 +228,7 @@ def test_partial_and_encoded_responses_are_not_requested(connection, fails):
         ("/servers/detail", "203 Other", "application/json", True),
         ("/servers/a", "200 OK", "application/xml", True),
         ("/extensions", "200 OK", "application/json", True),
-        ("/extensions/OS-EXT-STS", "404 Not Found", "text/html", False),
+        ("/extensions/OS-EXT-STS", "404 Not Found", "text/html", True),
         ("/servers", "200 OK", "text/plain", False),
         ("/servers/a/ips", "200 OK", "application/json", False),
     ],

@@ -37,7 +37,14 @@ def late(environ, start_response):
     yield from reused_buffer()
 
 
-@pytest.mark.parametrize("application", [early, late])
+def writing(environ, start_response):
+    write = start_response("200 OK", [JSON])
+    for chunk in reused_buffer():
+        write(chunk)
+    return []
+
+
+@pytest.mark.parametrize("application", [early, late, writing])
 def test_application_can_reuse_its_buffer(connection, application):
     client = Client(filter_factory({}, connection=connection)(application))
     assert client.get("/servers/a") == (
