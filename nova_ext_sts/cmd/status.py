@@ -15,6 +15,7 @@ import functools
 import logging
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -95,10 +96,17 @@ def main(
             conf, "nova", Checks(conf), argv or sys.argv[1:]
         )
     except UnicodeError:
-        reason = "it is not encoded in UTF-8"
+        problem = "configuration cannot be read: it is not encoded in UTF-8"
     except (cfg.Error, OSError) as error:
-        reason = settings.reason_of(error).rstrip(".")
-    print(f"The configuration cannot be read: {reason}.", file=sys.stderr)
+        # A file of the configuration has a name, the output has none.
+        is_output = getattr(error, "filename", "") is None
+        verb = (
+            "results cannot be written"
+            if is_output
+            else ("configuration cannot be read")
+        )
+        problem = f"{verb}: {settings.reason_of(error).rstrip('.')}"
+    print(f"The {problem}.", file=sys.stderr)
     return 255
 
 
@@ -220,14 +228,35 @@ def _pooler(reading: Reading) -> Findings:
     database = reading.database
     if database is None or database.url.get_backend_name() != "postgresql":
         return
+    from sqlalchemy import event, exc
+
     from nova_ext_sts.records.engine import new_engine
+    from nova_ext_sts.records.systems import cut
 
     engine = new_engine(database.settings, database.url)
-    with engine.connect() as one, engine.connect() as other:
-        pids = [
-            each.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-            for each in (one, other) * 3
-        ]
+    connections: list[Any] = []
+    event.listen(
+        engine, "connect", lambda new, _: connections.append(new), insert=True
+    )
+    # In a pool that is full, a query waits for a connection.
+    timer = threading.Timer(
+        database.settings.timeout, lambda: list(map(cut, connections))
+    )
+    timer.start()
+    try:
+        with engine.connect() as one, engine.connect() as other:
+            pids = [
+                each.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+                for each in (one, other) * 3
+            ]
+    except exc.SQLAlchemyError:
+        yield warning(
+            f"{_title(reading)} was not checked for a pooler, because it does "
+            "not grant two more connections: allow for more of them."
+        )
+        return
+    finally:
+        timer.cancel()
     # Without a pooler each connection has a process, always the same.
     if pids[0] == pids[1] or pids != pids[:2] * 3:
         yield warning(

@@ -72,8 +72,12 @@ class System(NamedTuple):
 
 def _postgresql_code(error: BaseException) -> object:
     code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    # Errors of a handshake have no code; those with FATAL are the server's.
-    return code or ("FATAL" if "FATAL:" in str(error) else None)
+    if code:
+        return code
+    # Errors of a handshake have no code: those that the server sends, those
+    # that it causes, and those of parameters that libpq does not take.
+    texts = ("FATAL:", "does not support SSL", "invalid")
+    return next((text for text in texts if text in str(error)), None)
 
 
 SYSTEMS = {
@@ -107,6 +111,7 @@ SYSTEMS = {
         kinds={
             # The client library's own errors.
             **dict.fromkeys(range(2000, 3000), Unreachable),
+            2026: DatabaseUnavailable,  # TLS with a server that has answered
             **dict.fromkeys((1044, 1142, 1143), AccessDenied),
             **dict.fromkeys((1054, 1146), SchemaMismatch),
         },
@@ -131,6 +136,7 @@ SYSTEMS = {
         code=_postgresql_code,
         kinds={
             None: Unreachable,
+            "invalid": InvalidParameter,
             "42501": AccessDenied,
             "42P01": SchemaMismatch,
             "42703": SchemaMismatch,

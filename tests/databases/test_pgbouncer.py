@@ -151,3 +151,13 @@ def test_upgrade_check_recognises_a_pooler(
     check = upgrade_check(tmp_path, connection=database.url)["Databases"]
     assert check.result is result
     assert ("pooler" in check.details) is (result is Code.WARNING)
+
+
+@pytest.mark.parametrize("driver", POSTGRESQL)
+def test_upgrade_check_does_not_wait_for_a_full_pool(
+    driver, pooler, new_database, tmp_path
+):
+    database = new_database(pooler("session", "default_pool_size=1"), driver)
+    check = upgrade_check(tmp_path, connection=database.url, timeout="1")
+    assert check["Databases"].result is Code.WARNING
+    assert "pooler" in check["Databases"].details
