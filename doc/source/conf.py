@@ -63,7 +63,7 @@ logging.getLogger("sphinx.openstackdocstheme.ext").addFilter(
 )
 
 html_theme = "openstackdocs"
-# With what stands in _templates, pages load nothing from elsewhere.
+# With the files in _templates, pages load nothing from elsewhere.
 templates_path = ["_templates"]
 html_theme_options = {
     "analytics_tracking_code": "",

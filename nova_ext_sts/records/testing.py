@@ -132,7 +132,7 @@ def _forked(source: RecordSource) -> int:
     """Return the id of a child process, which exits with 0 if all is well."""
     child = os.fork()
     if child == 0:  # pragma: no cover - in the child, which is not measured
-        # Nothing of the test runner's is to run here.
+        # Nothing of the test runner's must run here.
         status = 1
         try:
             for _ in range(20):

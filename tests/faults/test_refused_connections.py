@@ -40,7 +40,7 @@ def test_refused_connections_cost_responses_nothing(cells, refusal, tmp_path):
             site = Cells.in_sqlite(tmp_path)
             options = {"api_connection": site.api.url}
             for number, server_id in enumerate(ids, 3):
-                # Each is a database of its own.
+                # Each is another database.
                 name = f"{url}{number}"
                 site.add_cell(number, None, name, str(uuid.uuid4()))
                 site.add(server_id, number)

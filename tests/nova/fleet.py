@@ -48,7 +48,7 @@ class Server:
 
     @property
     def dates(self) -> dict[str, datetime.datetime]:
-        """A minute of its own, so that the order of a list is known."""
+        """Another minute for each, so that the order of a list is known."""
         date = _FIRST_DATE + datetime.timedelta(minutes=self.number)
         # Nova shows the present time as the update of what was never updated.
         return {"created_at": date, "updated_at": date}

@@ -198,7 +198,7 @@ class Server:
         assert self.process
         main = self.process.pid
         processes = [main]
-        # A backend of PostgreSQL's leads a process group of its own.
+        # Each backend of PostgreSQL's leads a process group.
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{main}/task/{main}/children").read_text()
             processes += map(int, children.split())
