@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     servers.add_argument(
         "--all-states",
         action="store_true",
-        help="serve one server for each server status, instead of ten",
+        help="serve one server for each row of the table of statuses",
     )
     servers.add_argument(
         "--live",

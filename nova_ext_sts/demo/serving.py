@@ -40,8 +40,8 @@ GET /servers?limit=3 without the filter:
 GET /servers?limit=3 with the filter:
 {extended}
 
-Bytes for all {count} servers: GET /servers {listed:,}, \
-GET /servers/detail {detailed:,}
+{count} servers: {listed:,} bytes in GET /servers with states, \
+{detailed:,} in /servers/detail
 
 Get one server in a second terminal:
 curl -s '{url}/servers?name={name}' | python3 -m json.tool
@@ -136,7 +136,8 @@ def _greeting(
         detailed=len(body(extended, "/servers/detail")),
         url=url,
         name=found[0]["name"],
-        database=shlex.quote(str(database)),
+        # For another directory, too.
+        database=shlex.quote(str(database.resolve())),
     )
 
 

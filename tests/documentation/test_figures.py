@@ -11,10 +11,10 @@ REPORT = json.loads((ROOT / "doc/source/_static/benchmark.json").read_text())
 
 #: How each page quotes the time and the bytes of a detail list.
 QUOTES = {
-    "README.rst": (r"takes ([\d.]+)\stimes", r"has ([\d.]+)\stimes"),
+    "README.rst": (r"takes\s([\d.]+)\stimes", r"has\s([\d.]+)\stimes"),
     "doc/source/user/costs.rst": (
-        r"takes ([\d.]+)\stimes",
-        r"has ([\d.]+)\stimes",
+        r"takes\s([\d.]+)\stimes",
+        r"has\s([\d.]+)\stimes",
     ),
     "doc/source/_static/polling.svg": (
         r'y="74">([\d.]+)<',

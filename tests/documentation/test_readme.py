@@ -141,12 +141,18 @@ def test_every_command_works_in_a_new_shell(reader):
             constrain(reader)
         printed = reader.paste(block)
         assert output in printed, block
-        if "sed " in block:
+        if "printf " in block:
+            # Once more changes nothing.
+            reader.paste(block)
             lines = reader.paste_file.read_text().splitlines()
             words = [line.split() for line in lines if "keystone =" in line]
             application = ["extended_status", "osapi_compute_app_v21"]
             assert [each[-2:] for each in words] == [application] * 2
-    assert reader.paste_file.read_text() == PASTE_FILE
+    # The section may stay.
+    pipelines, section, _ = reader.paste_file.read_text().partition(
+        "\n[filter:extended_status]\n"
+    )
+    assert (pipelines, bool(section)) == (PASTE_FILE, True)
 
 
 def constrain(reader):

@@ -102,7 +102,7 @@ def test_proof_is_what_the_filter_adds_to_the_list(tmp_path):
         {**server, "id": "...", "links": "..."} for server in listed[:3]
     ]
     assert [f"{size:,}" for size in sizes] == re.findall(
-        r"GET /servers\S* ([\d,]+\d)", demo.text
+        r"([\d,]+) (?:bytes )?in ", demo.text
     )
 
 
