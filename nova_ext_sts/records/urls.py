@@ -51,14 +51,20 @@ def url_of(settings: Database) -> URL:
         raise malformed from None
     # A password may be taken for another part, as with one slash too many.
     if url.get_backend_name() == "sqlite":
-        is_malformed = bool(re.search(":.*@", url.database or ""))
+        is_malformed = bool(url.username or url.host) or bool(
+            # Neither a URI nor a path of Windows.
+            re.match(r"(?!file:|[A-Za-z]:[\\/])[^/\\]+:.*@", f"{url.database}")
+        )
     else:
-        parts = f"{url.host}{url.database}{url.query.get('host')}"
         is_malformed = bool(
             not url.database
-            or re.search("[@;=]", parts)
+            or re.search("[@;=]", f"{url.host}{url.database}")
+            # Not the name of an abstract socket.
+            or re.search(".@", f"{url.query.get('host')}")
             # Without a value, it is not in the URL's query.
-            or re.search(r"\?[^=]*@", settings.url)
+            or re.match(
+                "[^=]*@", settings.url.partition("@")[2].partition("?")[2]
+            )
         )
     if is_malformed:
         raise malformed

@@ -43,6 +43,7 @@ URLS = {
     "no @": "mysql+pymysql://{user}:{password}",
     "an @ and a /": "mysql+pymysql://u:a@{password}/b@127.0.0.1/x",
     "an @ and a ?": "mysql+pymysql://u:a@x/{password}?b@127.0.0.1/x",
+    "SQLite with a host": "sqlite://{user}:{password}@127.0.0.1/x",
     "SQLite's scheme": "sqlite:///{user}:{password}@127.0.0.1/x",
     "libpq's own form": "postgresql+psycopg:///dbname=x password={password}",
     "in the host": "postgresql+psycopg:///x?host=u:{password}@127.0.0.1",

@@ -12,6 +12,7 @@ from oslo_db import options as db_options
 from nova_ext_sts import ExtendedStatus, filter_factory, opts, settings
 from nova_ext_sts.settings import ConfigurationError
 from tests.support.applications import answering
+from tests.support.databases import PSYCOPG
 
 
 @pytest.fixture
@@ -199,6 +200,22 @@ def test_invalid_option_ends_loading_with_one_sentence(local, keywords):
     assert message.endswith(".")
     assert "\n" not in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://u:p?w@h/x",
+        "mysql+pymysql://u:p?w@[::1]:3306/x?program_name=a?b@c",
+        "mysql+pymysql://u:p%40@/x?unix_socket=/tmp/a@b",
+        f"postgresql+{PSYCOPG}://u:p@/x?host=@abstract",
+        f"postgresql+{PSYCOPG}://u:p@/x?host=a:5432&host=b:5432",
+        "sqlite:///file:/srv/nova@1.db?mode=ro&uri=true",
+        "sqlite:////srv/12:00/nova@1.db",
+    ],
+)
+def test_urls_with_odd_characters_are_accepted(url):
+    assert filter_factory({}, connection=url)(answering(b""))
 
 
 @pytest.mark.parametrize(
