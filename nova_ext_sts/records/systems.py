@@ -117,8 +117,8 @@ SYSTEMS = {
         },
         unknown=(1193,),
         # Galera's node without a quorum (1047); shutdowns (1053, 3032),
-        # aborted, killed and idle connections.
-        lost=(1047, 1053, 1152, 1184, 1927, 3032, 3169, 4031),
+        # aborted, killed and idle connections, and with TLS (2026).
+        lost=(1047, 1053, 1152, 1184, 1927, 2026, 3032, 3169, 4031),
     ),
     "postgresql": System(
         # One array: psycopg adds a cast to each single parameter.
