@@ -151,7 +151,9 @@ def check(source: RecordSource, seconds: float) -> list[Checked]:
         return [Checked(Reading("records", "", None, ()), errors)]
     begun = [
         [
-            reading.database.query(select, [NIL], deadline=deadline)
+            reading.database.query(
+                select, [NIL], deadline=deadline, is_check=True
+            )
             for select in reading.selects
             if reading.database
         ]

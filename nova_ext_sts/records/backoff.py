@@ -99,7 +99,7 @@ class Outage:
         #: Failed lookups since the last message that an outage has ended.
         self._failures = 0
         self._quiet_until = 0.0
-        self._ended_at = -math.inf
+        self._began_at = self._ended_at = -math.inf
         self._unlogged = [True]
         self._logged: list[bool] = []
         self._parts: dict[object, Outage] = {}
@@ -120,6 +120,7 @@ class Outage:
         self._failures += 1
         if clock() >= self._quiet_until and _popped(self._unlogged):
             self._quiet_until = clock() + QUIET
+            self._began_at = time.monotonic()
             LOG.warning(
                 "Cannot read server states from %(name)s: %(reason)s. "
                 "Further failures are not logged until it works again.",
@@ -127,9 +128,13 @@ class Outage:
             )
             self._logged.append(True)
 
-    def succeeded(self) -> None:
-        """Note a successful lookup."""
-        if _popped(self._logged):
+    def succeeded(self, began: float = math.inf) -> None:
+        """Note a successful lookup.
+
+        :param began: when it began; one that began before the outage does not
+            end it
+        """
+        if began > self._began_at and _popped(self._logged):
             failures, self._failures = self._failures, 0
             self._ended_at = time.monotonic()
             LOG.warning(

@@ -85,12 +85,14 @@ class Database:
         ids: Sequence[str] = (),
         *,
         deadline: float = math.inf,
+        is_check: bool = False,
     ) -> Query:
         """Begin a query, and return it. Its failures are raised by ``rows``.
 
         :param ids: values of the select's key
         :param deadline: when to give up, by ``time.monotonic``; at the latest
             the settings' ``timeout`` from now
+        :param is_check: whether giving up proves nothing about the database
         """
         workers = self._workers.get(os.getpid())
         if workers is None:
@@ -101,7 +103,7 @@ class Database:
                 os.getpid(), Workers(self.settings, engine, self._outage)
             )
             weakref.finalize(self, workers.close).atexit = False
-        return workers.query(select, ids, deadline)
+        return workers.query(select, ids, deadline, is_check)
 
 
 def new_engine(settings: DatabaseSettings, url: URL) -> Engine:

@@ -63,9 +63,13 @@ class Query:
     #: When its response gives up, by ``time.monotonic``.
     deadline: float
     began: float
+    #: Whether it is a health check's, which gives up early.
+    is_check: bool
     #: Of the circuit breaker.
     attempt: int = 0
     is_retried: bool = False
+    #: Whether its statement failed, which says nothing about others.
+    is_faulty: bool = False
     #: The connection that runs it.
     link: _Link | None = None
     is_done: bool = False
@@ -94,14 +98,14 @@ class Query:
             workers.abandon(self)
         error = self.result
         if not isinstance(error, RecordsUnavailable):
-            workers.outage.succeeded()
-            workers.outage.of(self.select).succeeded()
+            workers.outage.succeeded(self.began)
+            workers.outage.of(self.select).succeeded(self.began)
             return error
-        if isinstance(error, (AccessDenied, SchemaMismatch)):
-            # Other statements work, and must not end this outage.
-            workers.outage.of(self.select).failed(error.reason, self.began)
-        elif isinstance(error, DatabaseUnavailable):
-            workers.outage.failed(error.reason, self.began)
+        if isinstance(error, DatabaseUnavailable):
+            outage = workers.outage
+            if self.is_faulty:
+                outage = outage.of(self.select)
+            outage.failed(error.reason, self.began)
         # Several responses may share the error, and tracebacks would pile up.
         raise type(error)(f"{workers.name}: {error.reason}")
 
@@ -179,16 +183,22 @@ class Workers:
     # Called by responses.
 
     def query(
-        self, select: Select, ids: Sequence[str], deadline: float
+        self,
+        select: Select,
+        ids: Sequence[str],
+        deadline: float,
+        is_check: bool,
     ) -> Query:
         """Queue a query, or fail it while the database is suspended."""
         now = time.monotonic()
         deadline = min(deadline, now + self.timeout)
-        query = Query(self, select, ids, deadline, now)
+        query = Query(self, select, ids, deadline, now, is_check)
         with self._lock:
-            if query.began >= query.deadline:
+            if self._querying.is_suspended:
+                query.finish(self._failure)
+            elif query.began >= query.deadline:
                 query.finish(_TOO_LATE)
-            elif self._querying.is_suspended or not (
+            elif not (
                 self._grow(len(self._queue) + 1)
                 or self._connected
                 # The first connection is waited for; one that is tried after
@@ -216,16 +226,14 @@ class Workers:
                 self._queue.remove(query)
                 kind = DatabaseUnavailable if self._connected else Unreachable
                 error = kind(f"no connection in {waited:.1f} s")
-            # Its response may have waited for another database; and a health
-            # check is short. Nothing is proved by a query that had less than
-            # a quarter of the time, and less than a half by several.
-            is_short = query.deadline - query.began < self.timeout / 4
-            if not is_short:
+            if not query.is_check:
                 if query.began - self._abandoned_at > self.timeout:
                     self._silent_since = query.began
                 self._silent_since = min(self._silent_since, query.began)
                 self._abandoned_at = now
-            if is_short or now - self._silent_since < self.timeout / 2:
+            if query.is_check or now - self._silent_since < self.timeout / 2:
+                # Or its response had waited for another database: this proves
+                # nothing about this one.
                 self._querying.retract(query.attempt)
                 query.finish(RecordsUnavailable(error.reason))
                 return
@@ -394,7 +402,11 @@ class Workers:
                     query.is_retried = True
                     self._queue.appendleft(query)
                 else:
-                    self._fail(query, failure_of(error, self._engine.url))
+                    failure = failure_of(error, self._engine.url)
+                    query.is_faulty = isinstance(
+                        failure, AccessDenied | SchemaMismatch
+                    )
+                    self._fail(query, failure)
             return not is_lost
         with self._lock:
             query.link = None

@@ -101,3 +101,13 @@ def test_lookup_that_fails_after_the_end_of_its_outage_is_not_logged(
     assert len(caplog.records) == 2
     outage.failed("silent", time.monotonic())
     assert len(caplog.records) == 3
+
+
+def test_lookup_that_began_before_an_outage_does_not_end_it(caplog):
+    outage = Outage("x")
+    began = time.monotonic()
+    outage.failed("refused")
+    outage.succeeded(began)
+    assert len(caplog.records) == 1
+    outage.succeeded(time.monotonic())
+    assert len(caplog.records) == 2
