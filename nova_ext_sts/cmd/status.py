@@ -10,6 +10,7 @@ to say first whether the installed one is too old to be imported.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import logging
@@ -235,13 +236,23 @@ def _pooler(reading: Reading) -> Findings:
 
     engine = new_engine(database.settings, database.url)
     connections: list[Any] = []
-    event.listen(
-        engine, "connect", lambda new, _: connections.append(new), insert=True
-    )
+    is_over = threading.Event()
+
+    def note(connection: Any, _record: Any) -> None:
+        connections.append(connection)
+        if is_over.is_set():
+            cut(connection)
+
+    def end() -> None:
+        is_over.set()
+        for connection in connections:
+            with contextlib.suppress(Exception):
+                cut(connection)
+
+    # Before the statements that begin a session.
+    event.listen(engine, "connect", note, insert=True)
     # In a pool that is full, a query waits for a connection.
-    timer = threading.Timer(
-        database.settings.timeout, lambda: list(map(cut, connections))
-    )
+    timer = threading.Timer(database.settings.timeout, end)
     timer.start()
     try:
         with engine.connect() as one, engine.connect() as other:
