@@ -88,7 +88,7 @@ class Response:
         ) -> Iterable[bytes]:
             def started(*head: Any, **exc_info: Any) -> Any:
                 write = start_response(*head, **exc_info)
-                return lambda chunk: write(bytes(chunk))
+                return lambda chunk: write(bytes(memoryview(chunk)))
 
             self._iterable = application(environ, started)
             return self._copied_chunks()
