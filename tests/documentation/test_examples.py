@@ -14,6 +14,7 @@ from nova_ext_sts.demo import servers
 from nova_ext_sts.demo.servers import server_id
 from nova_ext_sts.states import States
 from tests.support.demo import started
+from tests.support.servers import missing
 
 EXAMPLES = Path(__file__).parents[2] / "doc/source/user/examples"
 #: {program: (its command, what it needs)}.
@@ -37,7 +38,7 @@ def start(request, url):
     interpreter, needs = PROGRAMS[request.param]
     for tool in needs:
         if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
+            missing(f"{tool} is not installed")
     environment = {
         **os.environ,
         "TOKEN": "any",

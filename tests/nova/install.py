@@ -45,8 +45,14 @@ def freeze():
 def test_installation_adds_msgspec_and_changes_nothing_else(tmp_path):
     try:
         # Before anything is taken away.
-        pip("download", "--no-deps", "--retries=0", f"--dest={tmp_path}", ROOT)
-        pip("download", "--no-deps", f"--dest={tmp_path}", "msgspec")
+        pip(
+            "download",
+            "--no-deps",
+            "--no-cache-dir",
+            "--retries=0",
+            f"--dest={tmp_path}",
+            "msgspec",
+        )
     except subprocess.CalledProcessError:
         pytest.skip("the package index does not answer")
     pip("uninstall", "--yes", "nova-ext-sts", "msgspec")
